@@ -108,10 +108,27 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Work in slots: `pending` waits, `claimed` runs. A source that knows only a total gives it as pending."""
+    """Work in slots, as its source reported it.
+
+    Attributes:
+        pending: work that waits; a source that knows only a total gives the total here.
+        claimed: work that runs, or None where the source cannot tell.
+        reported_at: when it was reported; None before the first report, when nothing is known to be idle.
+    """
 
     pending: int = 0
-    claimed: int = 0
+    claimed: int | None = None
+    reported_at: datetime | None = None
+
+    @property
+    def running(self) -> int:
+        """Claimed work, 0 where unknown."""
+        return self.claimed or 0
+
+    @property
+    def is_none(self) -> bool:
+        """True if the source said that there is no work at all, so that every instance is idle."""
+        return self.reported_at is not None and self.pending + self.running == 0
 
 
 class Outcome(StrEnum):
@@ -147,6 +164,9 @@ class ResolvedConfig:
         document: the rendered document, exactly as validated.
         min_capacity, max_capacity: slots.
         scaling_ratio: 0 < r <= 1.
+        scale_in: `whenIdle` or `oldestFirst`.
+        scale_in_cooldown_seconds: how long a surplus must last before `oldestFirst` ends anything.
+        drain_timeout_seconds: how long a draining instance may stay before it is ended although it may be busy.
         launch_specs: one per offering, in document order.
         config_hash: changes exactly when some launch spec's settings change.
         shared_revisions: revision of every shared config it was made of.
@@ -159,6 +179,8 @@ class ResolvedConfig:
     max_capacity: int
     scaling_ratio: float
     scale_in: str
+    scale_in_cooldown_seconds: float
+    drain_timeout_seconds: float
     launch_specs: tuple[LaunchSpec, ...]
     config_hash: str
     shared_revisions: dict[str, int] = field(default_factory=dict)

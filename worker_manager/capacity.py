@@ -1,0 +1,60 @@
+"""How much capacity there should be: the formulas, in slots, nothing else.
+
+P pending and C claimed work, L live and usable, R requested (intents and booting), S stopping, r the scaling ratio.
+R is deducted exactly once and outside the ratio; deducting it as idle too is the defect that under-provisions
+(P 100, R 40 must still ask for 60), and folding it into the ratio adds half of the rest at every pass.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from worker_manager.model import Demand
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the config allows: slots, and 0 < scaling_ratio <= 1."""
+
+    min_capacity: int
+    max_capacity: int
+    scaling_ratio: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What there is, in slots: live and usable, requested or booting, stopping."""
+
+    live: int = 0
+    requested: int = 0
+    stopping: int = 0
+
+    @property
+    def actual(self) -> int:
+        """What the cloud lists and will go on listing, plus intents not yet seen."""
+        return self.live + self.requested
+
+
+def needed(bounds: Bounds, supply: Supply, demand: Demand) -> float:
+    """Slots of pending work, times the ratio, that no idle live slot can take."""
+    idle = max(0, supply.live - demand.running)
+    return bounds.scaling_ratio * max(0, demand.pending - idle)
+
+
+def desired_capacity(bounds: Bounds, supply: Supply, demand: Demand) -> float:
+    """Live, stopping and needed slots, held between minimum and maximum."""
+    wanted = supply.live + supply.stopping + needed(bounds, supply, demand)
+    return max(bounds.min_capacity, min(bounds.max_capacity, wanted))
+
+
+def launch_capacity(bounds: Bounds, supply: Supply, demand: Demand) -> int:
+    """Slots to launch now: desired less everything that exists, was asked for, or still holds a place."""
+    existing = supply.live + supply.requested + supply.stopping
+    return math.ceil(max(0, desired_capacity(bounds, supply, demand) - existing))
+
+
+def scale_in_target(bounds: Bounds, demand: Demand) -> int:
+    """Slots to keep when shrinking: the work there is, times the ratio, held between minimum and maximum."""
+    work = bounds.scaling_ratio * (demand.pending + demand.running)
+    return math.ceil(max(bounds.min_capacity, min(bounds.max_capacity, work)))
