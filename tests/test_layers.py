@@ -95,7 +95,7 @@ def test_no_contract_is_untested() -> None:
 
 
 def test_workflows_init_is_empty() -> None:
-    """Under the sandbox, an `__init__` that imports sibling workflows fails (handbook/style.md, section 1)."""
+    """Under the sandbox, an `__init__` that imports sibling workflows fails."""
     assert (ROOT / "workflows" / "__init__.py").read_bytes() == b""
 
 
