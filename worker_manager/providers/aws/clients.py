@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 CONNECT_SECONDS = 5.0
-LOOPBACK_CONNECT_SECONDS = 1.0
+# A server whose queue is full drops the first packet, and the kernel sends it again after one second.
+LOOPBACK_CONNECT_SECONDS = 2.0
 READ_SECONDS = 30.0
 READ_ATTEMPTS = 3
 # An answer that must come sooner than this is not worth asking for.
