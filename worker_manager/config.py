@@ -1,0 +1,233 @@
+"""Turns documents into checked configs: the one function behind the command line, the edit and the loop.
+
+Decides whether a worker type document or a shared config is acceptable, and what a worker type resolves to. Pure: no
+clock, no I/O but reading the published schemas, no Temporal, no cloud.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from schemas import loader
+from worker_manager.errors import ConfigInvalid, Problem
+from worker_manager.launch_settings import config_hash
+from worker_manager.model import ResolvedConfig
+from worker_manager.provider import ProviderKind, ProviderRecord
+from worker_manager.shape import MAX_PROBLEMS, Problems, clip, pointer_join, pointer_steps, shape_problems
+from worker_manager.templates import (
+    OPERATORS,
+    Inspection,
+    Reference,
+    collect_references,
+    inspect,
+    may_loop,
+    missing_references,
+    render_parts,
+    unknown_references,
+)
+from worker_manager.validation import check_schema_id, document_order, relocate, schema_problems
+
+__all__ = [
+    "Problems",
+    "Reference",
+    "SharedValue",
+    "check_shared_config",
+    "check_shared_value",
+    "collect_references",
+    "may_loop",
+    "missing_references",
+    "provider_name",
+    "render",
+    "resolve",
+]
+
+MAX_RENDERED_BYTES = 1024 * 1024
+
+_SHARED_CONFIG_SCHEMA = "/schemas/common/shared-config.json#"
+_COMMON_SCHEMA = "/schemas/common/worker-type.json#"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedValue:
+    """One revision of a shared config: what a reference to it stands for."""
+
+    revision: int
+    value: Any
+    schema: str
+
+
+def provider_name(document: Any) -> str:
+    """The provider a worker type document names. It decides which schemas hold, so it must be written out.
+
+    Raises ConfigInvalid if there is none, or if it is an expression.
+    """
+    name = document.get("provider") if isinstance(document, dict) else None
+    if isinstance(name, str) and name and "${" not in name:
+        return name
+    problem = "is missing" if name is None else f"must be a plain text, not {clip(name)}"
+    raise ConfigInvalid(
+        [Problem("/provider" if name is not None else "", f"the provider's name {problem}", "provider")]
+    )
+
+
+def render(document: Any, shared: Mapping[str, SharedValue], now: str) -> dict[str, Any]:
+    """The document with every reference and expression replaced, unchecked otherwise.
+
+    Raises ConfigInvalid if it is no object, refers to what is not in `shared`, or a template fails; ValueError if `now`
+    does not look like `2026-01-31T12:00:00.000Z`.
+    """
+    rendered, problems, _ = _render(document, shared, now)
+    if problems:
+        raise ConfigInvalid(problems)
+    return cast("dict[str, Any]", rendered)
+
+
+def resolve(
+    document: Any,
+    shared: Mapping[str, SharedValue],
+    *,
+    now: str,
+    kind: ProviderKind,
+    record: ProviderRecord | None = None,
+    known_names: Iterable[str] = (),
+) -> ResolvedConfig:
+    """Check a worker type document completely and say what it allows.
+
+    Args:
+        document: as the user wrote it.
+        shared: the shared configs by name; those it does not refer to are not looked at.
+        now: `YYYY-MM-DDTHH:MM:SS.mmmZ`, the time templates see; must be frozen per revision of the document, else the
+            config hash could change by itself.
+        kind: kind of the document's provider.
+        record: the configured account, None where it is not known (offline).
+        known_names: names of shared configs beyond those in `shared`, for "did you mean".
+
+    Raises ConfigInvalid with every problem found, in document order.
+    """
+    rendered, problems, inspection = _render(document, shared, now, known_names)
+    broken = frozenset(pointer_steps(problem.pointer)[0] for problem in problems if problem.pointer)
+    if isinstance(rendered, dict):
+        found = _rendered_problems(rendered, broken, kind, record, complete=not problems)
+        problems += tuple(relocate(problem, document, rendered) for problem in found)
+    if problems:
+        ordered = sorted(problems, key=lambda problem: document_order(document, problem.pointer))
+        raise ConfigInvalid(ordered[:MAX_PROBLEMS])
+    revisions = {name: shared[name].revision for name in sorted({ref.name for ref in inspection.references})}
+    return _resolved(cast("dict[str, Any]", _plain(rendered)), kind, revisions)
+
+
+def check_shared_value(schema_id: str, value: Any) -> Problems:
+    """What keeps a value from being a revision of a shared config with this schema; pointers are into the value."""
+    problems = check_schema_id(schema_id, "") or shape_problems(value)
+    return problems or schema_problems(schema_id, value) + tuple(_expressions(value, ""))
+
+
+def check_shared_config(document: Any) -> Problems:
+    """What is wrong with a shared config document (`name`, `schema`, `value`); pointers are into the document."""
+    problems = shape_problems(document) or schema_problems(_SHARED_CONFIG_SCHEMA, document)
+    schema_id = document.get("schema") if isinstance(document, dict) else None
+    if any(problem.pointer in ("", "/schema", "/value") for problem in problems) or not isinstance(schema_id, str):
+        return problems
+    if unknown := check_schema_id(schema_id, "/schema"):
+        return problems + unknown
+    found = check_shared_value(schema_id, document["value"])
+    return problems + tuple(Problem("/value" + problem.pointer, problem.message, problem.rule) for problem in found)
+
+
+def _render(
+    document: Any, shared: Mapping[str, SharedValue], now: str, known_names: Iterable[str] = ()
+) -> tuple[Any, Problems, Inspection]:
+    """What could be rendered, what could not, and the references. Nothing is rendered of what is not sound JSON."""
+    problems = shape_problems(document)
+    if not problems and not isinstance(document, dict):
+        problems = (Problem("", f"a worker type document must be an object, not {clip(document)}", "type"),)
+    if problems:
+        return None, problems, Inspection()
+    inspection = inspect(document)
+    problems = unknown_references(inspection, shared, known_names)
+    if problems and not OPERATORS.isdisjoint(document):
+        return None, problems, inspection
+    broken = {pointer_steps(problem.pointer)[0] for problem in problems if problem.pointer}
+    sound = {key: value for key, value in document.items() if key not in broken}
+    values = {
+        reference.name: shared[reference.name].value for reference in inspection.references if reference.name in shared
+    }
+    rendered, failures = render_parts(sound, values, now)
+    return rendered, problems + failures, inspection
+
+
+def _rendered_problems(
+    rendered: dict[str, Any],
+    broken: frozenset[str],
+    kind: ProviderKind,
+    record: ProviderRecord | None,
+    *,
+    complete: bool,
+) -> Problems:
+    """What is wrong with a rendered document, whose members `broken` are missing for reasons already known."""
+    if problems := shape_problems(rendered, MAX_RENDERED_BYTES):
+        return problems
+    schema_id = loader.provider_schemas(kind.name).worker_configuration
+    problems = schema_problems(schema_id, rendered, absent=broken)
+    if complete and not problems:
+        problems = tuple(kind.check(rendered, record))
+        if record is not None and rendered["provider"] != record.name:
+            message = f"is {rendered['provider']!r}, but is being checked against the provider {record.name!r}"
+            problems += (Problem("/provider", message, "provider"),)
+    low, high = rendered.get("minCapacity"), rendered.get("maxCapacity")
+    if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+        message = f"minCapacity {low} is more than maxCapacity {high}; lower the one or raise the other"
+        problems += (Problem("/minCapacity", message, "capacity-order"),)
+    return problems
+
+
+def _resolved(document: dict[str, Any], kind: ProviderKind, revisions: dict[str, int]) -> ResolvedConfig:
+    specs = tuple(kind.launch_specs(document))
+    lifecycle = {**_defaults("lifecycle"), **document.get("lifecycle", {})}
+    return ResolvedConfig(
+        worker_type=document["workerType"],
+        provider=document["provider"],
+        document=document,
+        min_capacity=document["minCapacity"],
+        max_capacity=document["maxCapacity"],
+        scaling_ratio=float(document.get("scalingRatio", _defaults()["scalingRatio"])),
+        scale_in=lifecycle["scaleIn"],
+        scale_in_cooldown_seconds=float(lifecycle["scaleInCooldownSeconds"]),
+        drain_timeout_seconds=float(lifecycle["drainTimeoutSeconds"]),
+        launch_specs=specs,
+        config_hash=config_hash(specs),
+        shared_revisions=revisions,
+    )
+
+
+def _defaults(member: str = "") -> dict[str, Any]:
+    """The defaults which the common schema states, of the document or of one of its members."""
+    schema = loader.schema(_COMMON_SCHEMA)
+    properties = (schema["properties"][member] if member else schema)["properties"]
+    return {name: each["default"] for name, each in properties.items() if "default" in each}
+
+
+def _plain(value: Any) -> Any:
+    """A copy that shares nothing, with whole floats as integers: clouds take `120` for a size, but not `120.0`."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _expressions(value: Any, pointer: str) -> Problems:
+    """Expressions in a shared value, which would reach instances unevaluated."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found: Problems = ()
+    for key, item in items:
+        below = pointer_join(pointer, key)
+        if key in OPERATORS:
+            message = (
+                f"{key!r} is not evaluated here: shared values are plain data; put the expression into worker types"
+            )
+            found += (Problem(below, message, "expression-in-shared-value"),)
+        found += _expressions(item, below)
+    return found

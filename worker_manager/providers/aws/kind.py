@@ -1,0 +1,133 @@
+"""What is particular to AWS in a worker type: which offerings it has, and which rules no schema can state. No SDK here.
+
+Rules about a single level of launch settings are in the schemas; the rules here are about what the levels add up to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from worker_manager.errors import Problem
+from worker_manager.launch_settings import launch_spec
+from worker_manager.model import LaunchSpec, Market, Offering
+from worker_manager.provider import Provider, ProviderKind, ProviderRecord
+from worker_manager.providers.aws.shapes import user_data_text
+
+# Raw, before base64: EC2 user guide, "instance user data".
+MAX_USER_DATA_BYTES = 16 * 1024
+MAX_OFFERINGS = 1000
+# EC2's client tokens have at most 64 characters.
+_LONGEST_LAUNCH_KEY = "x" * 64
+
+_EXCLUSIVE = (
+    ("SecurityGroups", "SubnetId", "EC2 takes security groups by name in the default VPC only: use SecurityGroupIds"),
+    ("NetworkInterfaces", "SubnetId", "name the subnet in the network interfaces"),
+    ("NetworkInterfaces", "SecurityGroupIds", "name the security groups in the network interfaces"),
+    ("NetworkInterfaces", "SecurityGroups", "name the security groups in the network interfaces"),
+)
+
+
+class AwsKind:
+    """The kind `aws`: EC2 instances, bought by region, availability zone and instance type."""
+
+    name = "aws"
+
+    def check(self, document: dict[str, Any], record: ProviderRecord | None) -> Sequence[Problem]:
+        problems = [*_region_problems(document, record), *_capacity_problems(document), *_count_problems(document)]
+        return problems or list(dict.fromkeys(_merged_problems(document)))
+
+    def launch_specs(self, document: dict[str, Any]) -> Sequence[LaunchSpec]:
+        return [spec for _, spec in _specs(document)]
+
+    def open(self, record: ProviderRecord) -> Provider:
+        # imports the SDK, which nobody but an enabled provider needs
+        from worker_manager.providers.aws.provider import AwsProvider
+
+        return AwsProvider(record)
+
+
+KIND: ProviderKind = AwsKind()
+
+
+def _specs(document: dict[str, Any]) -> Iterator[tuple[int, LaunchSpec]]:
+    """Every launch spec with the index of its region, by region, instance type and zone in document order."""
+    for index, region in enumerate(document["regions"]):
+        for instance_type in document["instanceTypes"]:
+            for zone in _zones(document, region["region"]):
+                layers = (document, region, instance_type, zone)
+                yield index, launch_spec(document, _offering(*layers), layers)
+
+
+def _offering(
+    document: dict[str, Any], region: dict[str, Any], instance_type: dict[str, Any], zone: dict[str, Any]
+) -> Offering:
+    market = Market.ON_DEMAND
+    for layer in (document, region, instance_type, zone):
+        options = layer.get("launchSpec", {}).get("InstanceMarketOptions", {})
+        market = Market.SPOT if options.get("MarketType") == "spot" else market
+    return Offering(
+        region=region["region"],
+        zone=zone.get("availabilityZone", ""),
+        instance_type=instance_type["instanceType"],
+        market=market,
+        capacity=instance_type.get("capacity", 1),
+        utility=float(instance_type.get("utility", 1)),
+    )
+
+
+def _zones(document: dict[str, Any], region: str) -> list[dict[str, Any]]:
+    """The zones of a region; one without a name, which lets EC2 choose, where the document names no zones at all."""
+    if "availabilityZones" not in document:
+        return [{}]
+    return [zone for zone in document["availabilityZones"] if zone["region"] == region]
+
+
+def _region_problems(document: dict[str, Any], record: ProviderRecord | None) -> Iterator[Problem]:
+    for index, entry in enumerate(document["regions"]):
+        region, pointer = entry["region"], f"/regions/{index}/region"
+        if record is not None and record.regions and region not in record.regions:
+            allowed = ", ".join(record.regions)
+            message = f"the provider {record.name!r} does not use the region {region!r}, but: {allowed}"
+            yield Problem(pointer, message, "region-not-allowed")
+        if not _zones(document, region):
+            message = f"none of the availabilityZones lies in {region!r}: add one, or remove the region"
+            yield Problem(pointer, message, "region-without-zone")
+
+
+def _capacity_problems(document: dict[str, Any]) -> Iterator[Problem]:
+    limit = document["maxCapacity"]
+    smallest = min(entry.get("capacity", 1) for entry in document["instanceTypes"])
+    if 0 < limit < smallest:
+        message = f"every instance type has more slots than maxCapacity {limit} (the smallest has {smallest})"
+        yield Problem("/instanceTypes", f"{message}, so none can ever be launched", "capacity-too-large")
+
+
+def _count_problems(document: dict[str, Any]) -> Iterator[Problem]:
+    zones = sum(len(_zones(document, entry["region"])) for entry in document["regions"])
+    count = zones * len(document["instanceTypes"])
+    if count > MAX_OFFERINGS:
+        message = f"makes {count} offerings of region, zone and instance type, more than {MAX_OFFERINGS}; name fewer"
+        yield Problem("/instanceTypes", message, "too-many-offerings")
+
+
+def _merged_problems(document: dict[str, Any]) -> Iterator[Problem]:
+    """Problems of the merged settings, each once per region, as seen on the first offering that has it."""
+    for index, spec in _specs(document):
+        pointer, settings = f"/regions/{index}", spec.settings
+        where = f"in {spec.offering.region!r}"
+        if "ImageId" not in settings:
+            yield Problem(pointer, f"no level of launchSpec names an ImageId for instances {where}", "image-missing")
+        for one, other, advice in _EXCLUSIVE:
+            if one in settings and other in settings:
+                message = f"{one} and {other} meet in the launchSpec of instances {where}: {advice}"
+                yield Problem(pointer, message, "settings-exclude-each-other")
+        market = settings.get("InstanceMarketOptions", {})
+        if "SpotOptions" in market and "MarketType" not in market:
+            message = f"SpotOptions without MarketType in the launchSpec of instances {where}: add MarketType: spot"
+            yield Problem(pointer, message, "market-missing")
+        text = user_data_text(document["workerType"], document["provider"], spec, _LONGEST_LAUNCH_KEY)
+        size = len(text.encode())
+        if size > MAX_USER_DATA_BYTES:
+            message = f"the user data of instances {where} has more bytes than EC2's limit of {MAX_USER_DATA_BYTES}"
+            yield Problem(pointer, f"{message}; shorten it", "user-data-too-large")

@@ -1,0 +1,82 @@
+"""Our launch request as EC2's RunInstances parameters. Pure: imports no SDK and makes no call."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from worker_manager.model import (
+    TAG_CAPACITY,
+    TAG_CONFIG,
+    TAG_DEPLOYMENT,
+    TAG_LAUNCH,
+    TAG_WORKER_TYPE,
+    LaunchRequest,
+    LaunchSpec,
+)
+from worker_manager.provider import ProviderRecord
+
+_NAME_TAG = "Name"
+_TAGGED = ("instance", "volume")
+
+
+def run_instances_parameters(request: LaunchRequest, record: ProviderRecord) -> dict[str, Any]:
+    """The keyword arguments of RunInstances; the same request gives the same parameters, byte for byte.
+
+    EC2 may launch fewer than `MaxCount`, but not fewer than one. The launch key is the client token, so that EC2
+    answers a repeated call with the first one's instances. `Name` is the worker type's unless the settings give it.
+    """
+    spec, offering = request.spec, request.spec.offering
+    own = {"MinCount", "MaxCount", "ClientToken", "UserData", "InstanceType", "Placement", "TagSpecifications"}
+    parameters = {key: value for key, value in spec.settings.items() if key not in own}
+    placement = dict(spec.settings.get("Placement", {}))
+    if offering.zone:
+        placement["AvailabilityZone"] = offering.zone
+    # EC2's own default would leave a stopped instance, which costs and does no work
+    parameters.setdefault("InstanceInitiatedShutdownBehavior", "terminate")
+    return parameters | {
+        "InstanceType": offering.instance_type,
+        **({"Placement": placement} if placement else {}),
+        "MinCount": 1,
+        "MaxCount": request.count,
+        "ClientToken": request.launch_key,
+        "UserData": user_data_text(request.worker_type, record.name, spec, request.launch_key),
+        "TagSpecifications": _tag_specifications(request, record),
+    }
+
+
+def user_data_text(worker_type: str, provider: str, spec: LaunchSpec, launch_key: str) -> str:
+    """What the instance finds as its user data: one JSON object. The SDK encodes it with base64."""
+    offering = spec.offering
+    members = {
+        "workerType": worker_type,
+        "provider": provider,
+        "region": offering.region,
+        "availabilityZone": offering.zone,
+        "instanceType": offering.instance_type,
+        "capacity": offering.capacity,
+        "launchKey": launch_key,
+        **spec.user_data,
+    }
+    return json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _tag_specifications(request: LaunchRequest, record: ProviderRecord) -> list[dict[str, Any]]:
+    ours = {
+        TAG_DEPLOYMENT: record.deployment,
+        TAG_WORKER_TYPE: request.worker_type,
+        TAG_LAUNCH: request.launch_key,
+        TAG_CONFIG: request.spec.settings_hash,
+        TAG_CAPACITY: str(request.spec.offering.capacity),
+    }
+    given = {
+        entry["ResourceType"]: {tag["Key"]: tag["Value"] for tag in entry["Tags"]}
+        for entry in request.spec.settings.get("TagSpecifications", ())
+    }
+    tags = {resource: {_NAME_TAG: request.worker_type} for resource in _TAGGED}
+    tags |= {resource: tags.get(resource, {}) | theirs for resource, theirs in given.items()}
+    tags |= {resource: tags[resource] | ours for resource in _TAGGED}
+    return [
+        {"ResourceType": resource, "Tags": [{"Key": key, "Value": value} for key, value in sorted(pairs.items())]}
+        for resource, pairs in sorted(tags.items())
+    ]

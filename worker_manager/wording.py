@@ -1,0 +1,116 @@
+"""Says for people how a value breaks a schema. Decides wording alone; the schema's own description gives the reason.
+
+Values are shown in at most 80 characters, and not at all where the schema marks them `writeOnly` (they may be secrets).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from worker_manager.shape import clip
+from worker_manager.templates import did_you_mean
+
+_TYPE_NAMES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "null",
+    "number": "a number",
+    "object": "an object",
+    "string": "a text",
+}
+_MAX_OWN_WORDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One keyword (`rule`) of a `schema` that an `instance` breaks; `message` is the validator's own wording."""
+
+    rule: str
+    expected: Any
+    instance: Any
+    schema: Mapping[str, Any]
+    message: str
+
+
+def sentence(breach: Breach) -> str:
+    """What is wrong, in lower case."""
+    say = _SENTENCES.get(breach.rule)
+    return say(breach) if say else f"breaks the rule {breach.rule!r}{explained(breach.schema)}"
+
+
+def explained(schema: Mapping[str, Any]) -> str:
+    """`: ` and the first sentence of the description, or nothing."""
+    first = re.split(r"\.(?:\s|$)", schema.get("description", ""), maxsplit=1)[0].replace("\n", " ")
+    if not first:
+        return ""
+    return f": {first[0].lower() + first[1:] if first[1:2].islower() else first}"
+
+
+def _given(breach: Breach) -> str:
+    """The value at fault, unless it may be a secret."""
+    if breach.schema.get("writeOnly"):
+        return "this value (not shown)"
+    instance = breach.instance
+    if isinstance(instance, bool) or instance is None:
+        return json.dumps(instance)
+    if isinstance(instance, dict | list):
+        return f"{'an object' if isinstance(instance, dict) else 'a list'} of {len(instance)}"
+    return clip(instance)
+
+
+def _type(breach: Breach) -> str:
+    wanted = breach.expected
+    names = " or ".join(_TYPE_NAMES[name] for name in ([wanted] if isinstance(wanted, str) else wanted))
+    return f"must be {names}, not {_given(breach)}{explained(breach.schema)}"
+
+
+def _enum(breach: Breach) -> str:
+    options = [str(option) for option in breach.expected]
+    listed = ", ".join(repr(option) for option in options)
+    hint = did_you_mean(breach.instance, options) if isinstance(breach.instance, str) else ""
+    return f"must be {'one of ' if len(options) > 1 else ''}{listed}, not {_given(breach)}{hint or explained(breach.schema)}"
+
+
+def _not(breach: Breach) -> str:
+    return f"must not be given{explained(breach.schema)}"
+
+
+def _bound(words: str) -> Callable[[Breach], str]:
+    def say(breach: Breach) -> str:
+        return f"must {words.format(breach.expected)}, not {_given(breach)}{explained(breach.schema)}"
+
+    return say
+
+
+def _pattern(breach: Breach) -> str:
+    return f"{_given(breach)} does not have the right form{explained(breach.schema)}"
+
+
+def _own_words(breach: Breach) -> str:
+    return breach.message if len(breach.message) <= _MAX_OWN_WORDS else breach.message[:_MAX_OWN_WORDS] + "…"
+
+
+_SENTENCES: dict[str, Callable[[Breach], str]] = {
+    "type": _type,
+    "enum": _enum,
+    "const": _bound("be {!r}"),
+    "not": _not,
+    "pattern": _pattern,
+    "uniqueBy": _own_words,
+    "prefixedBy": _own_words,
+    "minimum": _bound("be at least {}"),
+    "maximum": _bound("be at most {}"),
+    "exclusiveMinimum": _bound("be more than {}"),
+    "minLength": _bound("have at least {} characters"),
+    "maxLength": _bound("have at most {} characters"),
+    "minItems": _bound("have at least {} entries"),
+    "maxItems": _bound("have at most {} entries"),
+    "minProperties": _bound("have at least {} keys"),
+    "maxProperties": _bound("have at most {} keys"),
+    "uniqueItems": lambda breach: f"has the same entry more than once{explained(breach.schema)}",
+}
