@@ -29,7 +29,7 @@ class Problem:
     """One thing that is wrong with a document.
 
     Attributes:
-        pointer: JSON pointer (RFC 6901) of the value at fault in the document the user wrote; "" is the document itself.
+        pointer: JSON pointer (RFC 6901) of the value at fault in the document the user wrote; "" is the whole document.
         message: what is wrong, why, and what to do, in lower case.
         rule: short stable identifier of the rule broken, such as "type", "required", "unknown-shared-config".
     """

@@ -1,4 +1,4 @@
-"""The values every layer speaks: instances, offerings, launches, demand. Plain frozen dataclasses, no behaviour but arithmetic.
+"""The values every layer speaks: instances, offerings, launches, demand. Frozen dataclasses, no behaviour.
 
 Capacity is in *slots* of work, counts are in *instances*; a field's name says which (`capacity`, `count`).
 Times are aware UTC datetimes; durations are floats whose name ends in `_seconds`.
@@ -38,8 +38,8 @@ class Market(StrEnum):
 class Offering:
     """One (region, zone, instance type, market) that can be bought.
 
-    `zone` is "" where the cloud chooses it. `capacity` is slots per instance, `utility` the relative worth of one slot's
-    speed (only its order matters).
+    `zone` is "" where the cloud chooses it. `capacity` is slots per instance, `utility` the relative worth of a slot
+    (only its order matters).
     """
 
     region: str
@@ -63,7 +63,7 @@ class LaunchSpec:
         offering: what is bought.
         settings: provider-shaped parameters (for aws: the RunInstances parameters without counts, token and tags).
         user_data: object handed to the instance; "" keys never occur.
-        settings_hash: hash of all of the above that an instance would notice; the tag `wm-config` of what is launched from it.
+        settings_hash: hash of all that an instance would notice; the tag `wm-config` of what is launched from it.
     """
 
     offering: Offering
@@ -91,7 +91,7 @@ class LaunchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One machine as its cloud lists it. `worker_type`, `launch_key`, `settings_hash` and `capacity` come from its tags."""
+    """One machine as its cloud lists it; worker type, launch key, settings hash and capacity come from its tags."""
 
     instance_id: str
     worker_type: str

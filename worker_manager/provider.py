@@ -75,7 +75,9 @@ class Provider(Protocol):
 class ProviderKind(Protocol):
     """What a cloud kind brings besides its calls; pure, imports no SDK."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The kind's name, that of its folder."""
 
     def check(self, document: dict[str, Any], record: ProviderRecord | None) -> Sequence[Problem]:
         """Cross-field rules on a rendered, schema-valid document; `record` is None offline. Empty means acceptable."""

@@ -1,0 +1,80 @@
+"""Reads shared configs of their workflows: subscribe, then query, so that no later edit is missed.
+
+A value of one revision never changes, so what was read once is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+
+from temporalio.client import Client, WorkflowQueryFailedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from worker_manager.config import SharedValue
+
+KEPT_VALUES = 2000
+QUERIES_AT_ONCE = 20
+
+
+def workflow_id(name: str) -> str:
+    """Workflow id of a shared config."""
+    return f"shared-config:{name}"
+
+
+class SharedValues:
+    """Values of shared configs by (name, revision), read through the Temporal client. Not thread-safe: one event loop."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._kept: OrderedDict[tuple[str, int], SharedValue] = OrderedDict()
+        self._gate = asyncio.Semaphore(QUERIES_AT_ONCE)
+
+    async def read(self, revisions: Mapping[str, int]) -> dict[str, SharedValue]:
+        """Value of each name at the given revision, or at the newest for revision 0 or one no longer kept.
+
+        Names that do not exist are left out.
+        """
+        found = await asyncio.gather(*(self._one(name, revision) for name, revision in revisions.items()))
+        return {name: value for name, value in zip(revisions, found, strict=True) if value is not None}
+
+    async def subscribe(self, names: Iterable[str], subscriber: str) -> None:
+        """Ask to be woken by every later edit of these; names that do not exist are passed over."""
+        await asyncio.gather(*(self._subscribe(name, subscriber) for name in names))
+
+    async def known_names(self) -> list[str]:
+        """Names of all running shared configs, for "did you mean"; visibility may lag by a second."""
+        query = "WorkflowType = 'SharedConfig' AND ExecutionStatus = 'Running'"
+        return [each.id.partition(":")[2] async for each in self._client.list_workflows(query)]
+
+    async def _subscribe(self, name: str, subscriber: str) -> None:
+        handle = self._client.get_workflow_handle(workflow_id(name))
+        try:
+            async with self._gate:
+                await handle.signal("subscribe", {"subscriber": subscriber})
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+    async def _one(self, name: str, revision: int) -> SharedValue | None:
+        if (name, revision) in self._kept:
+            self._kept.move_to_end((name, revision))
+            return self._kept[name, revision]
+        handle = self._client.get_workflow_handle(workflow_id(name))
+        try:
+            async with self._gate:
+                answer = await handle.query("value", revision)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        except WorkflowQueryFailedError:
+            return None
+        return self._keep(name, SharedValue(answer["revision"], answer["value"], answer["schema"]))
+
+    def _keep(self, name: str, value: SharedValue) -> SharedValue:
+        self._kept[name, value.revision] = value
+        while len(self._kept) > KEPT_VALUES:
+            self._kept.popitem(last=False)
+        return value

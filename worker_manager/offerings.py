@@ -1,0 +1,163 @@
+"""Where to launch: spread over zones and instance types, around what refused lately, without passing the maximum.
+
+Price is not known here, so document order decides between equals. Slots and instances are different numbers: an
+offering has `capacity` slots per instance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker_manager.memory import Intent, Refusal, keys_covering
+from worker_manager.model import Instance, LaunchSpec, Offering
+
+# RunInstances has a budget of 2 calls a second (EC2 API request throttling), so a small launch is not cut into single
+# instances; 100 is the most one call should ask for (botocore's own documentation of MaxCount).
+SMALLEST_BATCH = 4
+LARGEST_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Instances to launch on one offering."""
+
+    spec: LaunchSpec
+    count: int
+
+    @property
+    def capacity(self) -> int:
+        return self.count * self.spec.offering.capacity
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The shares chosen, the slots that found no place, and until when all offerings are closed (None: not all are)."""
+
+    shares: tuple[Share, ...] = ()
+    unplaced: int = 0
+    closed_until: datetime | None = None
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many instances each zone and each offering already has, intents included."""
+
+    zones: Counter[str]
+    offerings: Counter[str]
+
+
+def load_of(instances: Iterable[Instance], intents: Iterable[Intent]) -> Load:
+    """Count instances by zone and by offering, so that new ones go where few are."""
+    zones: Counter[str] = Counter()
+    offerings: Counter[str] = Counter()
+    for instance in instances:
+        zones[f"{instance.region}/{instance.zone}"] += 1
+        offerings[f"{instance.region}/{instance.zone}/{instance.instance_type}"] += 1
+    for intent in intents:
+        region, zone, instance_type, _ = intent.offering_key.split("/")
+        zones[f"{region}/{zone}"] += intent.count
+        offerings[f"{region}/{zone}/{instance_type}"] += intent.count
+    return Load(zones, offerings)
+
+
+def place(
+    specs: Sequence[LaunchSpec], capacity: int, headroom: int, load: Load, refusals: Sequence[Refusal], now: datetime
+) -> Placement:
+    """Divide `capacity` slots among the open offerings, never more than `headroom` slots in all."""
+    blocking = {each.key: each for each in refusals}
+    open_specs = [spec for spec in specs if not _is_closed(spec.offering, blocking, now)]
+    if not open_specs:
+        until = min((each.blocked_until for each in refusals if each.blocked_until > now), default=None)
+        return Placement(unplaced=capacity, closed_until=until, refusals=tuple(refusals))
+    ranked = _ranked(open_specs, load)
+    shares = _shares(ranked, capacity, headroom, blocking)
+    unplaced = max(0, capacity - sum(share.capacity for share in shares))
+    return Placement(shares, unplaced, None, tuple(each for each in refusals if each.blocked_until > now))
+
+
+def _is_closed(offering: Offering, blocking: Mapping[str, Refusal], now: datetime) -> bool:
+    return any(key in blocking and blocking[key].blocked_until > now for key in keys_covering(offering.key))
+
+
+def _limit(offering: Offering, blocking: Mapping[str, Refusal]) -> int:
+    """What failed before is probed with one instance; only success opens it again."""
+    return 1 if any(key in blocking for key in keys_covering(offering.key)) else LARGEST_BATCH
+
+
+def _ranked(specs: Sequence[LaunchSpec], load: Load) -> list[LaunchSpec]:
+    """Emptiest zone first, then the emptiest type in it, then document order. Utility outranks document order."""
+
+    def rank(item: tuple[int, LaunchSpec]) -> tuple[int, int, float, int]:
+        index, spec = item
+        offering = spec.offering
+        zone = f"{offering.region}/{offering.zone or 'any'}"
+        listed = load.zones[zone] + (load.zones[f"{offering.region}/"] if not offering.zone else 0)
+        return (listed, load.offerings[f"{zone}/{offering.instance_type}"], -offering.utility, index)
+
+    return _one_per_zone_in_turn([spec for _, spec in sorted(enumerate(specs), key=rank)])
+
+
+def _one_per_zone_in_turn(specs: Sequence[LaunchSpec]) -> list[LaunchSpec]:
+    """Best of every zone, then second best of every zone, and so on."""
+    turns: Counter[tuple[str, str]] = Counter()
+    keyed: list[tuple[int, int, LaunchSpec]] = []
+    for position, spec in enumerate(specs):
+        zone = (spec.offering.region, spec.offering.zone)
+        keyed.append((turns[zone], position, spec))
+        turns[zone] += 1
+    return [spec for _, _, spec in sorted(keyed, key=lambda item: item[:2])]
+
+
+def _shares(
+    ranked: Sequence[LaunchSpec], capacity: int, headroom: int, blocking: Mapping[str, Refusal]
+) -> tuple[Share, ...]:
+    """Deal instances in turn to as few offerings as spread them well; take in more where those are used up."""
+    limits = [_limit(spec.offering, blocking) for spec in ranked]
+    counts = [0] * len(ranked)
+    used = _width(ranked, capacity)
+    remaining, room = capacity, headroom
+    while remaining > 0:
+        given = False
+        for index in range(used):
+            taken = _pick(ranked, counts, limits, index, remaining, room)
+            if taken is None:
+                continue
+            counts[taken] += 1
+            remaining -= ranked[taken].offering.capacity
+            room -= ranked[taken].offering.capacity
+            given = True
+            if remaining <= 0:
+                break
+        if not given:
+            if used == len(ranked):
+                break
+            used += 1
+    return tuple(Share(spec, count) for spec, count in zip(ranked, counts, strict=True) if count)
+
+
+def _width(ranked: Sequence[LaunchSpec], capacity: int) -> int:
+    """How many offerings to use: one per zone at most, unless calls would get too large or shares too small."""
+    instances = math.ceil(capacity / ranked[0].offering.capacity)
+    zones = len({(spec.offering.region, spec.offering.zone) for spec in ranked})
+    widest = max(zones, math.ceil(instances / LARGEST_BATCH))
+    return max(1, min(len(ranked), widest, math.ceil(instances / SMALLEST_BATCH)))
+
+
+def _pick(
+    ranked: Sequence[LaunchSpec], counts: Sequence[int], limits: Sequence[int], index: int, remaining: int, room: int
+) -> int | None:
+    """The offering at `index`, or for the last slots one that fits them better; None if it may take no more."""
+
+    def fits(each: int, most: int) -> bool:
+        return counts[each] < limits[each] and ranked[each].offering.capacity <= most
+
+    if not fits(index, room):
+        return None
+    if ranked[index].offering.capacity > remaining:
+        return next((each for each in range(len(ranked)) if fits(each, min(remaining, room))), index)
+    return index

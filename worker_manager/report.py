@@ -1,0 +1,196 @@
+"""What people see of a worker type: the `status` and `explain` answers and the current details of the Web UI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from worker_manager.decision import WmState
+from worker_manager.state import Rejection, SharedConfigState, WorkerTypeState
+
+SHOWN_EVENTS = 6
+
+
+def shown_state(state: WorkerTypeState) -> WmState:
+    """The state, unless the last message was refused or a shared config's value cannot be used: that comes first."""
+    if state.rejected or state.config_problems:
+        return WmState.CONFIG_REJECTED
+    if state.state is WmState.FINISHED and not state.finishing:
+        return WmState.DRAINING
+    if state.trouble and state.state is not WmState.PAUSED:
+        return WmState.HELD
+    return state.state
+
+
+def status(state: WorkerTypeState) -> dict[str, Any]:
+    """The query `status`: numbers, reasons, last edit and last rejection."""
+    return {
+        "workerType": state.name,
+        "state": shown_state(state),
+        "provider": state.provider,
+        "owner": state.owner,
+        "minCapacity": state.document.get("minCapacity"),
+        "maxCapacity": state.document.get("maxCapacity"),
+        "desired": state.desired,
+        "actual": state.actual,
+        "demand": {"pending": state.demand.pending, "claimed": state.demand.claimed},
+        "live": state.counts.live,
+        "requested": state.counts.requested,
+        "stopping": state.counts.stopping,
+        "instances": state.counts.instances,
+        "drifted": state.counts.drifted,
+        "launched": state.launched,
+        "terminated": state.terminated,
+        "revision": state.revision,
+        "configHash": state.config_hash,
+        "sharedConfigs": state.shared_revisions,
+        "reasons": [each.text for each in state.reasons],
+        "trouble": state.trouble,
+        "configProblems": state.config_problems,
+        "lastEdit": _revision(state),
+        "lastRejection": _rejection(state.rejections[-1]) if state.rejections else None,
+        "rejections": [_rejection(each) for each in state.rejections],
+        "decidedAt": state.decided_at.isoformat() if state.decided_at else None,
+    }
+
+
+def explain(state: WorkerTypeState) -> list[str]:
+    """The query `explain`: sentences, most important first."""
+    work = f"{state.demand.pending} pending"
+    if state.demand.claimed is not None:
+        work += f" and {state.demand.claimed} running"
+    source = "no demand was ever reported" if state.demand.reported_at is None else f"the work is {work}"
+    sentences = [f"{state.name} is {shown_state(state)}: {state.actual} of {state.desired} slots, {source}."]
+    if state.trouble:
+        sentences.append(f"trouble: {state.trouble}")
+    sentences += [f"config: {each}" for each in state.config_problems]
+    sentences += [each.text for each in state.reasons]
+    if state.rejected:
+        last = state.rejections[-1]
+        sentences.append(f"the last message ({last.message}) was refused: {last.why}")
+    if len(sentences) == 1:
+        sentences.append("nothing to do: there is as much capacity as the work and minCapacity ask for.")
+    return sentences
+
+
+def instances(state: WorkerTypeState) -> dict[str, Any]:
+    """The query `instances`: counts by place of the last listing, and what a listing cannot show."""
+    return {
+        "byPlace": state.counts.by_place,
+        "intents": [
+            {
+                "launchKey": each.launch_key,
+                "offering": each.offering_key,
+                "count": each.count,
+                "instanceIds": list(each.instance_ids),
+                "settlesAt": each.settle_after.isoformat(),
+            }
+            for each in state.memory.intents
+        ],
+        "ended": [each.instance_id for each in state.memory.ended],
+        "asOf": state.decided_at.isoformat() if state.decided_at else None,
+    }
+
+
+def details(state: WorkerTypeState) -> str:
+    """Markdown for the Web UI. Tables have no padding there, so the numbers are fenced text."""
+    bounds = f"min {state.document.get('minCapacity')}, max {state.document.get('maxCapacity')}"
+    places = "\n".join(f"  {count:4d} x {place}" for place, count in state.counts.by_place.items())
+    parts = [
+        f"### {state.name}: {shown_state(state)}, {state.actual} of {state.desired} slots",
+        "```",
+        f"live {state.counts.live}   requested {state.counts.requested}   stopping {state.counts.stopping}   ({bounds})",
+        f"demand: {_demand(state)}",
+        *([places] if places else []),
+        "```",
+        "**Now**",
+        *(f"- {each}" for each in explain(state)[1:]),
+        "",
+        "**Lately**",
+        *(f"- {each.at:%H:%M:%S} {each.text}" for each in reversed(state.events[-SHOWN_EVENTS:])),
+        "",
+        f"**Last edit**: {_last_edit(state)}",
+        "",
+        f"**Last rejection**: {_last_rejection(state)}",
+        "",
+        f"shared configs: {_shared(state)}; settings `{state.config_hash}`; "
+        f"launched {state.launched}, terminated {state.terminated} in all",
+    ]
+    return "\n".join(parts)
+
+
+def shared_status(state: SharedConfigState) -> dict[str, Any]:
+    """The query `status` of a shared config."""
+    return {
+        "name": state.name,
+        "schema": state.schema,
+        "revision": state.revision,
+        "notified": state.notified,
+        "dependents": state.subscribers,
+        "trouble": state.trouble,
+        "revisions": [
+            {"revision": each.revision, "at": each.at.isoformat(), "author": each.author, "reason": each.reason}
+            for each in state.values
+        ],
+        "lastRejection": _rejection(state.rejections[-1]) if state.rejections else None,
+        "rejections": [_rejection(each) for each in state.rejections],
+    }
+
+
+def shared_details(state: SharedConfigState) -> str:
+    """Markdown of a shared config for the Web UI."""
+    told = "all told" if state.notified == state.revision else f"telling them of revision {state.revision}"
+    last = state.rejections[-1] if state.rejections else None
+    rejected = f"{last.at:%Y-%m-%d %H:%M:%S} UTC, {last.via} `{last.message}`: {last.why}" if last else "none"
+    names = ", ".join(each.partition(":")[2] for each in state.subscribers[:30])
+    more = f" and {len(state.subscribers) - 30} more" if len(state.subscribers) > 30 else ""
+    lines = [
+        f"### {state.name}: revision {state.revision}, {len(state.subscribers)} dependents, {told}",
+        f"schema `{state.schema}`",
+        "",
+        *(
+            f"- {each.revision}: {each.at:%Y-%m-%d %H:%M:%S} UTC {each.author} {each.reason}"
+            for each in state.values[::-1]
+        ),
+        "",
+        *([f"**Trouble**: {state.trouble}", ""] if state.trouble else []),
+        f"**Last rejection**: {rejected}",
+        "",
+        f"**Dependents**: {names or 'none'}{more}",
+    ]
+    return "\n".join(lines)
+
+
+def _demand(state: WorkerTypeState) -> str:
+    if state.demand.reported_at is None:
+        return "none reported yet (send set_demand)"
+    claimed = "unknown" if state.demand.claimed is None else state.demand.claimed
+    return (
+        f"pending {state.demand.pending}, running {claimed}, reported {state.demand.reported_at:%Y-%m-%d %H:%M:%S} UTC"
+    )
+
+
+def _shared(state: WorkerTypeState) -> str:
+    return ", ".join(f"{name} @ {revision}" for name, revision in sorted(state.shared_revisions.items())) or "none"
+
+
+def _last_edit(state: WorkerTypeState) -> str:
+    last = state.revisions[-1]
+    by = f" by {last.author}" if last.author else ""
+    why = f": {last.reason}" if last.reason else ""
+    return f"revision {last.revision} at {last.at:%Y-%m-%d %H:%M:%S} UTC{by}{why}"
+
+
+def _last_rejection(state: WorkerTypeState) -> str:
+    if not state.rejections:
+        return "none"
+    last = state.rejections[-1]
+    return f"{last.at:%Y-%m-%d %H:%M:%S} UTC, {last.via} `{last.message}`: {last.why}"
+
+
+def _revision(state: WorkerTypeState) -> dict[str, Any]:
+    last = state.revisions[-1]
+    return {"revision": last.revision, "at": last.at.isoformat(), "author": last.author, "reason": last.reason}
+
+
+def _rejection(each: Rejection) -> dict[str, Any]:
+    return {"at": each.at.isoformat(), "via": each.via, "message": each.message, "why": each.why}

@@ -1,0 +1,175 @@
+"""What people and programs may say to a workflow: the shape of every message, and errors that name what is wrong.
+
+One JSON value a message. Short forms are understood where there is one main member: a bare document, value or number.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+MAX_SLOTS = 1_000_000
+
+
+class MessageInvalid(ValueError):
+    """The value does not have the shape this message asks for."""
+
+
+class Message(BaseModel):
+    """Members every message may carry: who says it, why, and the proof that they may."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+    reason: str = Field("", max_length=1000)
+    author: str = Field("", max_length=200)
+    authorization: str = Field("", max_length=8192, repr=False)
+
+
+class SetDemand(Message):
+    """Work in slots: `pending` waits, `claimed` runs (left out where the source cannot tell)."""
+
+    pending: int = Field(ge=0, le=MAX_SLOTS)
+    claimed: int | None = Field(None, ge=0, le=MAX_SLOTS)
+
+
+class Pause(Message):
+    """Launch and end nothing until `resume`."""
+
+
+class Resume(Message):
+    """Go on after `pause` or `drain`."""
+
+
+class Drain(Message):
+    """Launch nothing, end what is idle; with `force` end everything now."""
+
+    force: bool = False
+
+
+class MayGo(Message):
+    """An idle worker asks whether its instance may go; the answer is binding."""
+
+    instance_id: str = Field(min_length=1, max_length=200)
+
+
+class Edit(Message):
+    """A new document in full, accepted only if the current revision is still `expectedRevision` (when given)."""
+
+    document: dict[str, Any]
+    expected_revision: int | None = Field(None, ge=1)
+
+
+class Patch(Message):
+    """A JSON merge patch (RFC 7396) of the current document."""
+
+    patch: dict[str, Any]
+    expected_revision: int | None = Field(None, ge=1)
+
+
+class EditValue(Message):
+    """A new value of a shared config; `name` and `schema`, when given, must be what they always were."""
+
+    value: Any
+    name: str | None = None
+    schema_id: str | None = Field(None, alias="schema")
+    description: str | None = None
+    owner: str | None = None
+    expected_revision: int | None = Field(None, ge=1)
+
+
+class SharedConfigStart(Message):
+    """A shared config as its file says it."""
+
+    name: str = Field(min_length=1, max_length=200)
+    schema_id: str = Field(alias="schema", min_length=1, max_length=300)
+    value: Any
+    description: str = Field("", max_length=2000)
+    owner: str = Field("", max_length=200)
+
+
+class InventoryStart(Message):
+    """The provider to watch."""
+
+    provider: str = Field(min_length=1, max_length=200)
+
+
+class SharedConfigChanged(Message):
+    """A shared config was edited; the value is read when resolving."""
+
+    name: str
+    revision: int = Field(ge=1)
+
+
+class Subscribe(Message):
+    """A worker type depends on a shared config."""
+
+    subscriber: str = Field(min_length=1, max_length=300)
+
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+
+
+def parse(model: type[AnyMessage], value: Any) -> AnyMessage:
+    """Check one decoded message. Raises MessageInvalid naming every member at fault."""
+    data = _long_form(model, value)
+    if not isinstance(data, dict):
+        raise MessageInvalid(f"expected an object with {_members(model)}, got {_describe(data)}")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise MessageInvalid("; ".join(_sentence(model, each) for each in error.errors()[:10])) from error
+
+
+def _long_form(model: type[Message], data: Any) -> Any:
+    """Short forms: a bare document, patch, value or number is the message's main member; a string is the reason."""
+    if data is None and not any(field.is_required() for field in model.model_fields.values()):
+        return {}
+    if model is Edit and isinstance(data, dict) and "document" not in data:
+        return {"document": data}
+    if model is Patch and isinstance(data, dict) and "patch" not in data:
+        return {"patch": data}
+    if model is EditValue and not (isinstance(data, dict) and "value" in data):
+        return {"value": data}
+    if model is SetDemand and type(data) is int:
+        return {"pending": data}
+    if model in (Pause, Resume, Drain) and isinstance(data, str):
+        return {"reason": data}
+    if model is MayGo and isinstance(data, str):
+        return {"instanceId": data}
+    return data
+
+
+def _sentence(model: type[Message], error: Any) -> str:
+    where = "/" + "/".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown member{did_you_mean(str(error['loc'][-1]), _names(model))}; known: {_members(model)}"
+    if error["type"] == "missing":
+        return f"{where}: required"
+    got = "" if where == "/authorization" else f", got {_describe(error.get('input'))}"
+    return f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}{got}"
+
+
+def _names(model: type[Message]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _members(model: type[Message]) -> str:
+    return ", ".join(_names(model))
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """`, did you mean 'pause'?` or nothing."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f", did you mean {close[0]!r}?" if close else ""

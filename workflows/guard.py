@@ -1,0 +1,57 @@
+"""Nothing a person or program sends may fail a workflow task or a workflow: the interceptor that holds this, last of all.
+
+An exception out of a signal handler fails the workflow or wedges it for ever; out of an update handler likewise unless it
+is an ApplicationError. Cancellation is not an Exception and passes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import (
+    HandleSignalInput,
+    HandleUpdateInput,
+    Interceptor,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
+
+
+class Guard(Interceptor):
+    """Worker interceptor that puts MessageGuard around every workflow."""
+
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
+        """The inbound interceptor of each workflow instance."""
+        return MessageGuard
+
+
+class MessageGuard(WorkflowInboundInterceptor):
+    """Records what a signal handler raises, turns what an update handler raises into a rejection."""
+
+    async def handle_signal(self, input: HandleSignalInput) -> None:
+        """Let nothing leave a signal handler: the rejection is shown by the workflow instead."""
+        try:
+            await self.next.handle_signal(input)
+        except Exception as error:
+            note = getattr(workflow.instance(), "note_rejected", None)
+            if note is None:
+                workflow.logger.warning("signal %s rejected: %s", input.signal, error)
+            else:
+                note(input.signal, _explain(input.signal, error))
+
+    async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
+        """Let only ApplicationError leave an update handler."""
+        try:
+            return await self.next.handle_update_handler(input)
+        except ApplicationError:
+            raise
+        except Exception as error:
+            raise ApplicationError(_explain(input.update, error), type="HandlerFailed", non_retryable=True) from error
+
+
+def _explain(name: str, error: Exception) -> str:
+    if isinstance(error, TypeError) and "argument" in str(error):
+        return f"{name} takes one JSON argument: put everything into one value"
+    return str(error) or type(error).__name__

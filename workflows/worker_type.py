@@ -1,0 +1,322 @@
+"""The workflow of one worker type: wait, ask, act, record. It decides nothing about capacity (worker_manager/plan.py does).
+
+Signals and updates only change state or queue a request (worker_type_messages.py); the main loop alone calls activities,
+one pass at a time, so an intent is always recorded before its launch, and a run is continued as new only when nothing is
+in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities import options
+    from activities.configs import Admission, ConfigActivities, WorkerTypeCheck
+    from activities.fleet import DecideInput, FleetActivities, LaunchBatch, Terminations
+    from worker_manager import report
+    from worker_manager.decision import Decision, WmState
+    from worker_manager.documents import merge_patch
+    from worker_manager.memory import Intent
+    from worker_manager.model import LaunchRequest, LaunchResult, Outcome
+    from worker_manager.requests import Edit, MayGo, Patch
+    from worker_manager.state import WORKER_TYPE, Revision, keep
+from workflows.alarm import Alarm
+from workflows.failures import reason_of
+from workflows.requests import Refused, Request
+from workflows.worker_type_messages import RENEW_AT_EVENTS, WorkerTypeMessages, template_time
+
+REST_SECONDS = 1800.0
+LONGEST_BACK_OFF_SECONDS = 60.0
+
+
+@workflow.defn(name="WorkerType")
+class WorkerTypeWorkflow(WorkerTypeMessages):
+    """Keeps one worker type at capacity. Start it with the worker type document as its one argument."""
+
+    @workflow.init
+    def __init__(self, *args: Any) -> None:
+        super().__init__(args)
+        self.alarm = Alarm(self._ring)
+        self.refreshed_at = 0.0
+
+    @workflow.run
+    async def run(self, *args: Any) -> dict[str, Any]:
+        """Run until cancelled and drained. Raises ApplicationError `ConfigInvalid` for a document that is not acceptable."""
+        if self.bad_start:
+            raise Refused(self.bad_start, kind="ConfigInvalid").failure()
+        loop = asyncio.create_task(self._loop())
+        while not loop.done():
+            try:
+                await asyncio.shield(loop)
+            except asyncio.CancelledError:
+                self.finish()
+        loop.result()
+        return report.status(self.state)
+
+    # --- the loop ---------------------------------------------------------------------------------------------------
+
+    async def _loop(self) -> None:
+        if self.state.config_hash == "":
+            await self._admit_start()
+        while True:
+            self.show()
+            await workflow.wait_condition(lambda: self.woken or bool(self.requests) or self._is_long())
+            await self._answer_requests()
+            if self.woken:
+                await self._pass()
+            if self.state.finishing and self.state.state is WmState.FINISHED:
+                self.show()
+                await self._answer_the_rest()
+                return
+            if self._is_long():
+                await self._renew()
+
+    async def _pass(self) -> None:
+        """Observe and plan in one activity, execute, record. A failure is recorded and tried again, never raised."""
+        self.woken = False
+        try:
+            if workflow.time() - self.refreshed_at > REST_SECONDS / 2:
+                await self._refresh()
+            question = self._question()
+            result = await workflow.execute_activity_method(
+                FleetActivities.decide,
+                question,
+                task_queue=options.provider_queue(self.state.provider),
+                summary="list the fleet and decide",
+                **options.DECIDE,
+            )
+            self.state.config_hash = result.config_hash
+            self.state.shared_revisions = result.revisions
+            self.state.config_problems = [str(each) for each in result.problems]
+            self.state.trouble, self.state.failures = "", 0
+            self._record(result.decision)
+            self._answer_asking(question.memory.asking, result.decision)
+            await self._execute(result.decision)
+        except ActivityError as error:
+            self._note_failure(error)
+
+    def _question(self) -> DecideInput:
+        state = self.state
+        asking = tuple(message.instance_id for message in self._asking())
+        memory = replace(state.memory, mode=state.mode, mode_since=state.mode_since, force=state.force, asking=asking)
+        return DecideInput(
+            worker_type=state.name,
+            document=state.document,
+            now=state.now,
+            revisions=state.shared_revisions,
+            wanted=state.wanted_revisions,
+            demand=state.demand,
+            memory=memory,
+        )
+
+    async def _execute(self, decision: Decision) -> None:
+        batch = self._intend(decision)
+        self.show()
+        self.alarm.set(_seconds_to_next_look(decision), "look again")
+        await asyncio.gather(self._launch(batch), self._terminate(decision))
+
+    def _record(self, decision: Decision) -> None:
+        state = self.state
+        state.memory = decision.memory
+        state.state = decision.state
+        state.desired, state.actual = decision.desired, decision.actual
+        state.counts = decision.counts
+        state.reasons = list(decision.reasons)
+        state.decided_at = decision.at
+
+    def _intend(self, decision: Decision) -> LaunchBatch:
+        """Give every launch its key and record it as an intent, before any call."""
+        state, now, intents, batch = self.state, workflow.now(), [], []
+        for launch in decision.launches:
+            key = str(workflow.uuid4())
+            offering = launch.spec.offering
+            settled = now + timedelta(seconds=launch.settle_seconds)
+            intents.append(Intent(key, offering.key, launch.count, offering.capacity, now, settled))
+            batch.append(LaunchRequest(key, state.name, launch.spec, launch.count))
+            state.actual += launch.count * offering.capacity
+        state.memory = replace(state.memory, intents=(*state.memory.intents, *intents))
+        return LaunchBatch(tuple(batch))
+
+    async def _launch(self, batch: LaunchBatch) -> None:
+        if not batch.requests:
+            return
+        results = await workflow.execute_activity_method(
+            FleetActivities.launch,
+            batch,
+            task_queue=options.provider_queue(self.state.provider),
+            summary=_launch_summary(batch.requests),
+            **options.LAUNCH,
+        )
+        self.state.memory = replace(self.state.memory, results=(*self.state.memory.results, *results))
+        count = sum(len(each.instance_ids) for each in results)
+        self.state.launched += count
+        self._log(f"launched {count} of {_launch_summary(batch.requests).removeprefix('launch ')}")
+        if any(_fell_short(each, batch) for each in results):
+            self.woken = True
+
+    async def _terminate(self, decision: Decision) -> None:
+        ends = decision.terminations
+        if not ends:
+            return
+        try:
+            await workflow.execute_activity_method(
+                FleetActivities.terminate,
+                Terminations(ends),
+                task_queue=options.provider_queue(self.state.provider),
+                summary=f"terminate {len(ends)}: {ends[0].why}",
+                **options.TERMINATE,
+            )
+        except ActivityError:
+            ids = {each.instance_id for each in ends}
+            left = tuple(each for each in self.state.memory.ended if each.instance_id not in ids)
+            self.state.memory = replace(self.state.memory, ended=left)
+            raise
+        self.state.terminated += len(ends)
+        self._log(f"terminated {len(ends)}: {ends[0].why}")
+
+    def _note_failure(self, error: ActivityError) -> None:
+        self.state.failures += 1
+        self.state.trouble = reason_of(error)
+        wait = min(LONGEST_BACK_OFF_SECONDS, 2.0**self.state.failures)
+        self._log(f"failed, again in {wait:.0f} s: {self.state.trouble}")
+        self.alarm.set(wait, "try again after a failure")
+
+    # --- configs ----------------------------------------------------------------------------------------------------
+
+    async def _admit_start(self) -> None:
+        """Check the first document like any edit; a bad one fails the workflow at once."""
+        try:
+            await self._adopt(self.state.document, self.state.now)
+        except Refused as refusal:
+            raise refusal.failure() from refusal
+        self.state.revisions = [Revision(1, workflow.now(), reason="started")]
+
+    async def _refresh(self) -> None:
+        """Subscribe again and learn of newer shared configs: after continue-as-new and at each long timer."""
+        admission = await self._check(self.state.document, self.state.now, "subscribe to shared configs")
+        self.state.wanted_revisions = admission.revisions or self.state.wanted_revisions
+
+    async def _adopt(self, document: dict[str, Any], now: str) -> None:
+        """Check a document against schemas and today's shared configs, then run with it. Raises Refused."""
+        admission = await self._check(document, now, "check the config")
+        if admission.problems:
+            raise Refused.for_problems(admission.problems)
+        self.state.document, self.state.now = document, now
+        self.state.provider, self.state.owner = admission.provider, admission.owner
+        self.state.config_hash = admission.config_hash
+        self.state.shared_revisions, self.state.wanted_revisions = admission.revisions, {}
+        self.woken = True
+
+    async def _check(self, document: dict[str, Any], now: str, summary: str) -> Admission:
+        admission = await workflow.execute_activity_method(
+            ConfigActivities.check_worker_type,
+            WorkerTypeCheck(document, now, workflow.info().workflow_id),
+            task_queue=options.WORKFLOW_QUEUE,
+            summary=summary,
+            **options.CHECK,
+        )
+        self.refreshed_at = workflow.time()
+        return admission
+
+    async def _edit(self, request: Request) -> dict[str, Any]:
+        """Apply an edit in full or as a merge patch. Raises Refused; nothing changes then."""
+        state, message = self.state, request.message
+        assert isinstance(message, Edit | Patch)
+        document = message.document if isinstance(message, Edit) else merge_patch(state.document, message.patch)
+        if message.expected_revision not in (None, state.revision):
+            text = f"expected revision {message.expected_revision}, but it is {state.revision}: look again, then edit"
+            raise Refused(text, kind="RevisionConflict")
+        if document == state.document:
+            return {"revision": state.revision, "unchanged": True}
+        self._refuse_renaming(document)
+        await self._adopt(document, template_time())
+        state.revision += 1
+        keep(state.revisions, Revision(state.revision, workflow.now(), message.author, message.reason))
+        self._log(f"config revision {state.revision} accepted" + (f": {message.reason}" if message.reason else ""))
+        return {"revision": state.revision, "configHash": state.config_hash}
+
+    def _refuse_renaming(self, document: dict[str, Any]) -> None:
+        for member, mine in (("workerType", self.state.name), ("provider", self.state.provider)):
+            if document.get(member, mine) != mine:
+                text = f"/{member}: stays {mine!r} for ever; start another worker type and drain this one"
+                raise Refused(text, kind="ConfigInvalid")
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    async def _answer_requests(self) -> None:
+        """Settle every queued edit; those who ask whether they may go are settled by the next decision."""
+        for request in [each for each in self.requests if not isinstance(each.message, MayGo)]:
+            self.requests.remove(request)
+            try:
+                request.settle(await self._edit(request))
+                self._accepted()
+            except Refused as refusal:
+                self._refused(request, refusal)
+            except ActivityError as error:
+                self._refused(
+                    request, Refused(f"could not be checked: {reason_of(error)}; try again", kind="NotChecked")
+                )
+        if self.requests:
+            self.woken = True
+
+    def _refused(self, request: Request, refusal: Refused) -> None:
+        request.refuse(refusal)
+        self.note_rejected(request.name, str(refusal), request.via)
+
+    def _asking(self) -> list[MayGo]:
+        return [each.message for each in self.requests if isinstance(each.message, MayGo)]
+
+    def _answer_asking(self, asked: Sequence[str], decision: Decision) -> None:
+        going = {each.instance_id for each in decision.terminations}
+        for request in list(self.requests):
+            if isinstance(request.message, MayGo) and request.message.instance_id in asked:
+                self.requests.remove(request)
+                request.settle({"mayGo": request.message.instance_id in going})
+
+    async def _answer_the_rest(self) -> None:
+        while self.requests or not workflow.all_handlers_finished():
+            for request in self.requests:
+                request.refuse(Refused("the worker type has finished", kind="Finished"))
+            self.requests.clear()
+            await workflow.wait_condition(lambda: bool(self.requests) or workflow.all_handlers_finished())
+
+    async def _renew(self) -> None:
+        """Continue as new when no request is waiting and no handler runs; nothing is in flight between passes."""
+        await workflow.wait_condition(lambda: bool(self.requests) or workflow.all_handlers_finished())
+        if not self.requests:
+            workflow.continue_as_new({"carried": WORKER_TYPE.dump_python(self.state, mode="json")})
+
+    def _is_long(self) -> bool:
+        return workflow.info().get_current_history_length() >= RENEW_AT_EVENTS
+
+    def _ring(self) -> None:
+        self.woken = True
+
+
+def _seconds_to_next_look(decision: Decision) -> float:
+    """The earliest of: what the decision asks for, its launches settling, the long timer (spread, so as not to herd)."""
+    rest = REST_SECONDS * (0.9 + 0.2 * workflow.random().random())
+    settling = [each.settle_seconds for each in decision.launches]
+    return min([rest, *settling, *([decision.next_check_seconds] if decision.next_check_seconds else [])])
+
+
+def _launch_summary(launches: Sequence[LaunchRequest]) -> str:
+    """`launch 12 x m5.large in us-west-1`, the first few places by name."""
+    parts = [
+        f"{each.count} x {each.spec.offering.instance_type} in {each.spec.offering.region}" for each in launches[:3]
+    ]
+    more = f", {len(launches) - 3} more calls" if len(launches) > 3 else ""
+    return f"launch {', '.join(parts)}{more}"
+
+
+def _fell_short(result: LaunchResult, batch: LaunchBatch) -> bool:
+    """True if another decision now can do better; one without an answer must settle first."""
+    asked = next(each.count for each in batch.requests if each.launch_key == result.launch_key)
+    return result.outcome is not Outcome.UNKNOWN and len(result.instance_ids) < asked

@@ -1,0 +1,318 @@
+"""Everything that can be said to and asked of a worker type. Handlers parse, change state or queue a request; no more.
+
+Every change is an update, which answers, and a signal of the same name and payload, whose refusal is shown in `status`,
+in the current details and in WmState.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+with workflow.unsafe.imports_passed_through():
+    from worker_manager import report
+    from worker_manager.decision import WmState
+    from worker_manager.memory import Mode
+    from worker_manager.model import Demand
+    from worker_manager.requests import (
+        Drain,
+        Edit,
+        MayGo,
+        Message,
+        MessageInvalid,
+        Patch,
+        Pause,
+        Resume,
+        SetDemand,
+        SharedConfigChanged,
+        did_you_mean,
+    )
+    from worker_manager.state import WORKER_TYPE, Event, Rejection, WorkerTypeState, keep, remember_answer
+from workflows import attributes
+from workflows.messages import NOTHING, parse
+from workflows.requests import Request
+
+RENEW_AT_EVENTS = 500
+ID_PREFIX = "worker-type:"
+
+MODELS: dict[str, type[Message]] = {
+    "apply_config": Edit,
+    "drain": Drain,
+    "may_go": MayGo,
+    "patch_config": Patch,
+    "pause": Pause,
+    "resume": Resume,
+    "set_demand": SetDemand,
+}
+SIGNALS = [*MODELS, "wake", "shared_config_changed"]
+QUERIES = ["config", "explain", "instances", "status"]
+
+
+class WorkerTypeMessages:
+    """State and handlers of the WorkerType workflow."""
+
+    def __init__(self, args: Sequence[Any]) -> None:
+        self.state = WorkerTypeState("", {}, "")
+        self.woken = True
+        self.requests: list[Request] = []
+        self.bad_start = ""
+        try:
+            self.state = _starting_state(args)
+        except MessageInvalid as error:
+            self.bad_start = str(error)
+
+    # --- updates and their signal twins -----------------------------------------------------------------------------
+
+    @workflow.update(description='Report work in slots: {"pending": 10, "claimed": 4}; a bare number is all pending')
+    async def set_demand(self, value: RawValue) -> Any:
+        return await self._answer("set_demand", value)
+
+    @set_demand.validator
+    def check_set_demand(self, value: RawValue) -> None:
+        _check(SetDemand, value)
+
+    @workflow.signal(name="set_demand", description='Report work in slots: {"pending": 10, "claimed": 4}')
+    def tell_set_demand(self, value: RawValue) -> None:
+        self._tell("set_demand", value)
+
+    @workflow.update(description="Replace the worker type document; checked before it is accepted")
+    async def apply_config(self, value: RawValue) -> Any:
+        return await self._answer("apply_config", value)
+
+    @apply_config.validator
+    def check_apply_config(self, value: RawValue) -> None:
+        _check(Edit, value)
+
+    @workflow.signal(name="apply_config", description="Replace the worker type document; a refusal shows in status")
+    def tell_apply_config(self, value: RawValue) -> None:
+        self._tell("apply_config", value)
+
+    @workflow.update(description='Merge into the worker type document: {"maxCapacity": 12}')
+    async def patch_config(self, value: RawValue) -> Any:
+        return await self._answer("patch_config", value)
+
+    @patch_config.validator
+    def check_patch_config(self, value: RawValue) -> None:
+        _check(Patch, value)
+
+    @workflow.signal(name="patch_config", description='Merge into the worker type document: {"maxCapacity": 12}')
+    def tell_patch_config(self, value: RawValue) -> None:
+        self._tell("patch_config", value)
+
+    @workflow.update(description='Launch and end nothing until resumed: {"reason": "budget"} or "budget"')
+    async def pause(self, value: RawValue = NOTHING) -> Any:
+        return await self._answer("pause", value)
+
+    @pause.validator
+    def check_pause(self, value: RawValue = NOTHING) -> None:
+        _check(Pause, value)
+
+    @workflow.signal(name="pause", description='Launch and end nothing until resumed: "budget"')
+    def tell_pause(self, value: RawValue = NOTHING) -> None:
+        self._tell("pause", value)
+
+    @workflow.update(description="Go on after pause or drain")
+    async def resume(self, value: RawValue = NOTHING) -> Any:
+        return await self._answer("resume", value)
+
+    @resume.validator
+    def check_resume(self, value: RawValue = NOTHING) -> None:
+        _check(Resume, value)
+
+    @workflow.signal(name="resume", description="Go on after pause or drain")
+    def tell_resume(self, value: RawValue = NOTHING) -> None:
+        self._tell("resume", value)
+
+    @workflow.update(description='Launch nothing and end what is idle; {"force": true} ends everything now')
+    async def drain(self, value: RawValue = NOTHING) -> Any:
+        return await self._answer("drain", value)
+
+    @drain.validator
+    def check_drain(self, value: RawValue = NOTHING) -> None:
+        _check(Drain, value)
+
+    @workflow.signal(
+        name="drain", description='Launch nothing and end what is idle; {"force": true} ends everything now'
+    )
+    def tell_drain(self, value: RawValue = NOTHING) -> None:
+        self._tell("drain", value)
+
+    @workflow.update(description='An idle worker asks whether its instance may go: {"instanceId": "i-..."}')
+    async def may_go(self, value: RawValue) -> Any:
+        return await self._answer("may_go", value)
+
+    @may_go.validator
+    def check_may_go(self, value: RawValue) -> None:
+        _check(MayGo, value)
+
+    @workflow.signal(name="may_go", description='An idle worker offers its instance: {"instanceId": "i-..."}')
+    def tell_may_go(self, value: RawValue) -> None:
+        self._tell("may_go", value)
+
+    # --- signals without a twin: they say "look again", or that a name is wrong ----------------------------------------
+
+    @workflow.signal(description="Look again")
+    def wake(self, value: RawValue = NOTHING) -> None:
+        self.woken = True
+
+    @workflow.signal(description="A shared config has a new revision; sent by it")
+    def shared_config_changed(self, value: RawValue) -> None:
+        change = parse(SharedConfigChanged, value)
+        known = max(self.state.shared_revisions.get(change.name, 0), self.state.wanted_revisions.get(change.name, 0))
+        if change.revision > known and change.name in self.state.shared_revisions:
+            self.state.wanted_revisions[change.name] = change.revision
+            self._log(f"shared config {change.name} is at revision {change.revision}")
+            self.woken = True
+
+    @workflow.signal(dynamic=True)
+    def unknown_signal(self, name: str, args: Sequence[RawValue]) -> None:
+        self.note_rejected(name, f"unknown signal{did_you_mean(name, SIGNALS)}; known: {', '.join(SIGNALS)}")
+
+    # --- queries ----------------------------------------------------------------------------------------------------
+
+    @workflow.query(description="Numbers, reasons, last edit and last rejection")
+    def status(self, *args: Any) -> Any:
+        return report.status(self.state)
+
+    @workflow.query(description="The document as it was written, its revision and those of its shared configs")
+    def config(self, *args: Any) -> Any:
+        state = self.state
+        return {
+            "document": state.document,
+            "revision": state.revision,
+            "now": state.now,
+            "sharedConfigs": state.shared_revisions,
+            "configHash": state.config_hash,
+        }
+
+    @workflow.query(description="Why there is as much capacity as there is, in sentences")
+    def explain(self, *args: Any) -> Any:
+        return report.explain(self.state)
+
+    @workflow.query(description="Instances by place, intents not yet seen, instances ended lately")
+    def instances(self, *args: Any) -> Any:
+        return report.instances(self.state)
+
+    # --- what handlers do ---------------------------------------------------------------------------------------------
+
+    async def _answer(self, name: str, value: RawValue) -> Any:
+        info = workflow.current_update_info()
+        update_id = info.id if info else ""
+        if update_id in self.state.answers:
+            return self.state.answers[update_id]
+        answer = await self._take(Request(name, parse(MODELS[name], value), "update"))
+        remember_answer(self.state.answers, update_id, answer)
+        return answer
+
+    def _tell(self, name: str, value: RawValue) -> None:
+        request = Request(name, parse(MODELS[name], value), "signal")
+        if not self._at_once(request):
+            self.requests.append(request)
+
+    async def _take(self, request: Request) -> Any:
+        if not self._at_once(request):
+            self.requests.append(request)
+        return await request.outcome()
+
+    def _at_once(self, request: Request) -> bool:
+        """Settle what needs no activity; True if it did."""
+        match request.message:
+            case SetDemand():
+                request.settle(self._set_demand(request.message))
+            case Pause():
+                request.settle(self._enter(Mode.PAUSED, request.message.reason))
+            case Resume():
+                request.settle(self._enter(Mode.RUN, request.message.reason))
+            case Drain():
+                request.settle(self._enter(Mode.DRAINING, request.message.reason, force=request.message.force))
+            case _:
+                return False
+        return True
+
+    def _set_demand(self, message: SetDemand) -> dict[str, Any]:
+        before = self.state.demand
+        self.state.demand = Demand(message.pending, message.claimed, workflow.now())
+        is_new = (before.pending, before.claimed) != (message.pending, message.claimed)
+        self.woken = self.woken or is_new or before.reported_at is None
+        self._accepted()
+        return {"pending": message.pending, "claimed": message.claimed}
+
+    def _enter(self, mode: Mode, reason: str, *, force: bool = False) -> dict[str, Any]:
+        state = self.state
+        if state.finishing and mode is not Mode.DRAINING:
+            return {"mode": str(state.mode), "unchanged": True}
+        if state.mode is not mode:
+            state.mode_since = workflow.now()
+            self._log(f"{mode}" + (f": {reason}" if reason else ""))
+        state.mode, state.mode_reason, state.force = mode, reason, force
+        self._accepted()
+        self.woken = True
+        return {"mode": str(mode)}
+
+    def finish(self) -> None:
+        """Cancelled: drain, then end the workflow."""
+        self.state.finishing = True
+        self._enter(Mode.DRAINING, "cancelled: drains, then finishes")
+
+    # --- showing ----------------------------------------------------------------------------------------------------
+
+    def show(self) -> None:
+        """Bring current details and search attributes up to date; an event only if an attribute changed."""
+        state = self.state
+        if not state.config_hash:
+            return
+        workflow.set_current_details(report.details(state))
+        attributes.upsert(
+            {
+                attributes.STATE: str(report.shown_state(state)),
+                attributes.PROVIDER: state.provider,
+                attributes.OWNER: state.owner,
+                attributes.ACTUAL: state.actual,
+                attributes.DESIRED: state.desired,
+                attributes.SHARED_CONFIGS: sorted(state.shared_revisions),
+            }
+        )
+
+    def note_rejected(self, name: str, why: str, via: str = "signal") -> None:
+        """Record a message that was refused, where people look: status, current details and, for a signal, WmState."""
+        keep(self.state.rejections, Rejection(workflow.now(), name[:100], why[:1000], via))
+        self.state.rejected = self.state.rejected or via == "signal"
+        self.show()
+
+    def _accepted(self) -> None:
+        if self.state.rejected:
+            self.state.rejected = False
+            self.show()
+
+    def _log(self, text: str) -> None:
+        keep(self.state.events, Event(workflow.now(), text[:500]))
+
+
+def template_time() -> str:
+    """The time that templates see, in the one form json-e takes."""
+    now: datetime = workflow.now()
+    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
+
+
+def _check(model: type[Message], value: RawValue) -> None:
+    """Shape alone. Past twice the threshold refuse, so that unbroken edits cannot keep a run from being continued."""
+    if workflow.info().get_current_history_length() > 2 * RENEW_AT_EVENTS:
+        raise MessageInvalid("busy with earlier messages: send it again in a moment")
+    parse(model, value)
+
+
+def _starting_state(args: Sequence[Any]) -> WorkerTypeState:
+    """The carried state, or a new one for a document. Raises MessageInvalid for anything else."""
+    if len(args) != 1 or not isinstance(args[0], dict):
+        raise MessageInvalid("start input: expected one JSON object, the worker type document")
+    if set(args[0]) == {"carried"}:
+        return WORKER_TYPE.validate_python(args[0]["carried"])
+    name = args[0].get("workerType")
+    if not isinstance(name, str) or workflow.info().workflow_id != ID_PREFIX + name:
+        wanted = f"{ID_PREFIX}{name}" if isinstance(name, str) else f"{ID_PREFIX}NAME"
+        raise MessageInvalid(f"/workerType: names the worker type; its workflow id must be {wanted[:200]!r}")
+    return WorkerTypeState(name, args[0], template_time(), state=WmState.SCALING)
