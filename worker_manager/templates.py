@@ -216,7 +216,7 @@ def _inspect_text(text: str, pointer: str, found: Inspection) -> None:
     match = _INTERPOLATION.search(text)
     if match is None:
         return
-    found.is_plain = False
+    found.is_plain = found.is_plain and "${" not in text.replace("$${", "")
     found.expression_characters += len(text)
     if len(text) > _MAX_INTERPOLATED_CHARACTERS:
         found.problems.append(_too_long(pointer, "a text with ${…}", _MAX_INTERPOLATED_CHARACTERS))
@@ -250,16 +250,18 @@ def _parse(text: str, terminator: str, pointer: str, found: Inspection) -> int |
     return None
 
 
-def _inspect_tree(node: Any, pointer: str, found: Inspection) -> None:
+def _inspect_tree(node: Any, pointer: str, found: Inspection, sign: str = "") -> None:
     name = _direct_reference(node)
     if name is not None:
         found.references.append(Reference(name, pointer))
         return
-    if isinstance(node, AST.ContextValue) and node.token.value == _CONTEXT:
+    if _is_context(node):
         message = 'references must be spelled out: write context.NAME or context["NAME"]'
+        if sign:
+            message = f"{sign!r} binds closer than the dot here: write {sign}(context.NAME)"
         found.problems.append(Problem(pointer, message, "template-dynamic-reference"))
     for child in _children(node):
-        _inspect_tree(child, pointer, found)
+        _inspect_tree(child, pointer, found, sign=node.token.value if isinstance(node, AST.UnaryOp) else "")
 
 
 def _direct_reference(node: Any) -> str | None:
@@ -277,7 +279,7 @@ def _is_context(node: Any) -> bool:
 
 def _children(node: Any) -> list[Any]:
     fields: list[Any] = []
-    for name in ("left", "right", "expr", "arr", "name", "args", "list", "obj"):
+    for name in ("arr", "name", "left", "right", "expr", "args", "list", "obj"):
         value = getattr(node, name, None)
         fields.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value])
     return [child for child in fields if isinstance(child, AST.ASTNode)]

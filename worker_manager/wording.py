@@ -73,7 +73,8 @@ def _enum(breach: Breach) -> str:
     options = [str(option) for option in breach.expected]
     listed = ", ".join(repr(option) for option in options)
     hint = did_you_mean(breach.instance, options) if isinstance(breach.instance, str) else ""
-    return f"must be {'one of ' if len(options) > 1 else ''}{listed}, not {_given(breach)}{hint or explained(breach.schema)}"
+    one_of = "one of " if len(options) > 1 else ""
+    return f"must be {one_of}{listed}, not {_given(breach)}{hint or explained(breach.schema)}"
 
 
 def _not(breach: Breach) -> str:
@@ -98,7 +99,7 @@ def _own_words(breach: Breach) -> str:
 _SENTENCES: dict[str, Callable[[Breach], str]] = {
     "type": _type,
     "enum": _enum,
-    "const": _bound("be {!r}"),
+    "const": lambda breach: f"must be {json.dumps(breach.expected)}{explained(breach.schema)}",
     "not": _not,
     "pattern": _pattern,
     "uniqueBy": _own_words,
@@ -106,11 +107,11 @@ _SENTENCES: dict[str, Callable[[Breach], str]] = {
     "minimum": _bound("be at least {}"),
     "maximum": _bound("be at most {}"),
     "exclusiveMinimum": _bound("be more than {}"),
-    "minLength": _bound("have at least {} characters"),
-    "maxLength": _bound("have at most {} characters"),
-    "minItems": _bound("have at least {} entries"),
-    "maxItems": _bound("have at most {} entries"),
-    "minProperties": _bound("have at least {} keys"),
-    "maxProperties": _bound("have at most {} keys"),
+    "minLength": _bound("have {} or more characters"),
+    "maxLength": _bound("have no more than {} characters"),
+    "minItems": _bound("have {} or more entries"),
+    "maxItems": _bound("have no more than {} entries"),
+    "minProperties": _bound("have {} or more keys"),
+    "maxProperties": _bound("have no more than {} keys"),
     "uniqueItems": lambda breach: f"has the same entry more than once{explained(breach.schema)}",
 }
