@@ -53,10 +53,15 @@ def emulator(shared_emulator: Ec2Emulator) -> Ec2Emulator:
     return shared_emulator
 
 
-def make_client(endpoint: str, region: str = "us-east-1", service: str = "ec2", read_timeout: float = 30) -> Any:
+def new_client(endpoint: str, region: str = "us-east-1", service: str = "ec2", read_timeout: float = 30) -> Any:
     config = Config(retries={"total_max_attempts": 1, "mode": "standard"}, read_timeout=read_timeout)
     keys = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "secret"}
     return boto3.client(service, region_name=region, endpoint_url=endpoint, config=config, **keys)
+
+
+@pytest.fixture
+def make_client() -> Callable[..., Any]:
+    return new_client
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +76,7 @@ def client(emulator: Ec2Emulator, shared_clients: dict[tuple[Any, ...], Any]) ->
     def get(region: str = "us-east-1", **options: Any) -> Any:
         key = (emulator.endpoint, region, *options.items())
         if key not in shared_clients:
-            shared_clients[key] = make_client(emulator.endpoint, region, **options)
+            shared_clients[key] = new_client(emulator.endpoint, region, **options)
         return shared_clients[key]
 
     return get
