@@ -15,13 +15,13 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey, WorkflowIDConflictPolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from activities import options
+from activities.converter import data_converter
 from worker_manager.errors import ConfigInvalid, Problem
 
 logger = logging.getLogger("worker_manager")
@@ -68,7 +68,7 @@ async def connect(settings: Settings) -> Client:
     runtime = Runtime(telemetry=TelemetryConfig(metrics=_metrics(settings)))
     try:
         return await asyncio.wait_for(
-            Client.connect(**config, data_converter=pydantic_data_converter, runtime=runtime), CONNECT_SECONDS
+            Client.connect(**config, data_converter=data_converter, runtime=runtime), CONNECT_SECONDS
         )
     except (RuntimeError, TimeoutError, RPCError) as error:
         text = f"no Temporal server at {config['target_host']}: {str(error)[:200] or 'no answer'}; set TEMPORAL_ADDRESS"

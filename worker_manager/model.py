@@ -17,6 +17,9 @@ TAG_LAUNCH = "wm-launch"
 TAG_CONFIG = "wm-config"
 TAG_CAPACITY = "wm-capacity"
 
+# Stands for the zone in an offering's key where the cloud chooses it.
+ANY_ZONE = "any"
+
 
 class InstanceState(StrEnum):
     """What a cloud says an instance is doing, in words common to all clouds."""
@@ -52,7 +55,7 @@ class Offering:
     @property
     def key(self) -> str:
         """Identity for memory and people: `us-west-1/us-west-1b/m5.large/onDemand`."""
-        return "/".join((self.region, self.zone or "any", self.instance_type, self.market))
+        return "/".join((self.region, self.zone or ANY_ZONE, self.instance_type, self.market))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from worker_manager.memory import Intent, Refusal, keys_covering
-from worker_manager.model import Instance, LaunchSpec, Offering
+from worker_manager.model import ANY_ZONE, Instance, LaunchSpec, Offering
 
 # RunInstances has a budget of 2 calls a second (EC2 API request throttling), so a small launch is not cut into single
 # instances; 100 is the most one call should ask for (botocore's own documentation of MaxCount).
@@ -52,17 +52,23 @@ class Load:
 
 
 def load_of(instances: Iterable[Instance], intents: Iterable[Intent]) -> Load:
-    """Count instances by zone and by offering, so that new ones go where few are."""
-    zones: Counter[str] = Counter()
-    offerings: Counter[str] = Counter()
+    """Count instances by zone and by offering, so that new ones go where few are.
+
+    Each also counts for its region with zone "", where an offering leaves the zone to the cloud.
+    """
+    load = Load(Counter(), Counter())
     for instance in instances:
-        zones[f"{instance.region}/{instance.zone}"] += 1
-        offerings[f"{instance.region}/{instance.zone}/{instance.instance_type}"] += 1
+        _count(load, instance.region, {instance.zone, ""}, instance.instance_type, 1)
     for intent in intents:
         region, zone, instance_type, _ = intent.offering_key.split("/")
-        zones[f"{region}/{zone}"] += intent.count
-        offerings[f"{region}/{zone}/{instance_type}"] += intent.count
-    return Load(zones, offerings)
+        _count(load, region, {zone, ""} - {ANY_ZONE}, instance_type, intent.count)
+    return load
+
+
+def _count(load: Load, region: str, zones: Iterable[str], instance_type: str, count: int) -> None:
+    for zone in zones:
+        load.zones[f"{region}/{zone}"] += count
+        load.offerings[f"{region}/{zone}/{instance_type}"] += count
 
 
 def place(
@@ -90,27 +96,28 @@ def _limit(offering: Offering, blocking: Mapping[str, Refusal]) -> int:
 
 
 def _ranked(specs: Sequence[LaunchSpec], load: Load) -> list[LaunchSpec]:
-    """Emptiest zone first, then the emptiest type in it, then document order. Utility outranks document order."""
+    """Emptiest zone first, in it the emptiest type, then document order; regions and zones take turns."""
 
-    def rank(item: tuple[int, LaunchSpec]) -> tuple[int, int, float, int]:
+    def rank(item: tuple[int, LaunchSpec]) -> tuple[int, int, int]:
         index, spec = item
-        offering = spec.offering
-        zone = f"{offering.region}/{offering.zone or 'any'}"
-        listed = load.zones[zone] + (load.zones[f"{offering.region}/"] if not offering.zone else 0)
-        return (listed, load.offerings[f"{zone}/{offering.instance_type}"], -offering.utility, index)
+        zone = f"{spec.offering.region}/{spec.offering.zone}"
+        return (load.zones[zone], load.offerings[f"{zone}/{spec.offering.instance_type}"], index)
 
-    return _one_per_zone_in_turn([spec for _, spec in sorted(enumerate(specs), key=rank)])
+    return _in_turn([spec for _, spec in sorted(enumerate(specs), key=rank)])
 
 
-def _one_per_zone_in_turn(specs: Sequence[LaunchSpec]) -> list[LaunchSpec]:
-    """Best of every zone, then second best of every zone, and so on."""
-    turns: Counter[tuple[str, str]] = Counter()
-    keyed: list[tuple[int, int, LaunchSpec]] = []
+def _in_turn(specs: Sequence[LaunchSpec]) -> list[LaunchSpec]:
+    """Best of every region's best zones in turn, then the second best of every zone, and so on."""
+    of_zone: Counter[tuple[str, str]] = Counter()
+    of_region: Counter[tuple[str, int]] = Counter()
+    keyed: list[tuple[int, int, int, LaunchSpec]] = []
     for position, spec in enumerate(specs):
         zone = (spec.offering.region, spec.offering.zone)
-        keyed.append((turns[zone], position, spec))
-        turns[zone] += 1
-    return [spec for _, _, spec in sorted(keyed, key=lambda item: item[:2])]
+        region = (spec.offering.region, of_zone[zone])
+        keyed.append((of_zone[zone], of_region[region], position, spec))
+        of_zone[zone] += 1
+        of_region[region] += 1
+    return [spec for *_, spec in sorted(keyed, key=lambda item: item[:3])]
 
 
 def _shares(

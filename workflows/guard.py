@@ -41,6 +41,13 @@ class MessageGuard(WorkflowInboundInterceptor):
             else:
                 note(input.signal, _explain(input.signal, error))
 
+    def handle_update_validator(self, input: HandleUpdateInput) -> None:
+        """A rejection says what to do, also where the number of arguments was wrong."""
+        try:
+            self.next.handle_update_validator(input)
+        except TypeError as error:
+            raise ApplicationError(_explain(input.update, error), type="MessageInvalid", non_retryable=True) from error
+
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
         """Let only ApplicationError leave an update handler."""
         try:
