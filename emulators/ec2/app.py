@@ -76,7 +76,7 @@ class Ec2App:
             region, service = _credential_scope(environ)
             if service != "ec2":
                 return self._moto.answer(environ, body)[0]
-            flat = dict(parse_qsl(body.decode() or query, keep_blank_values=True))
+            flat = dict(parse_qsl(body.decode(errors="replace") or query, keep_blank_values=True))
             return self._call(Call.of(flat.pop("Action", ""), region, flat), environ, body)
         except Ec2Error as error:
             return self._refusal(error)

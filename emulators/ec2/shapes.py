@@ -107,7 +107,7 @@ def tree(params: Mapping[str, str]) -> dict[str, Any]:
 def _listed(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
-    if all(key.isdigit() for key in node):
+    if all(key.isdecimal() for key in node):
         return [_listed(node[key]) for key in sorted(node, key=int)]
     return {key: _listed(below) for key, below in node.items()}
 
