@@ -129,9 +129,11 @@ def test_values_that_contain_themselves_or_are_too_deep_have_no_references():
         ({"a": "${now}"}, True),
         ({"${now}": 1}, True),
         ({"a": {"$merge": []}}, True),
+        ({"a": [{"$eval": "context.b"}] * 64}, False),
+        ({"a": [{"$eval": "context.b"}] * 65}, True),
     ],
 )
-def test_only_plain_references_are_cheap(document, expected):
+def test_only_a_few_plain_references_are_cheap(document, expected):
     assert may_loop(document) is expected
 
 
@@ -219,6 +221,25 @@ def test_a_bomb_is_refused_in_bounded_time_and_the_next_job_is_done(template, ch
     assert [problem.rule for problem in caught.value.problems] == ["template-too-expensive"]
     resolved = guarded.resolve_guarded(document_with({"$eval": "1 + 1"}), {}, now=NOW, kind=kind("aws"))
     assert resolved.document["userData"] == {"x": 2}
+
+
+def test_references_that_multiply_a_large_value_are_refused_in_bounded_time(child):
+    values = shared(big={"x": [1] * 100_000})
+    started = time.perf_counter()
+    with pytest.raises(ConfigInvalid) as caught:
+        guarded.resolve_guarded(document_with([{"$eval": "context.big"}] * 8000), values, now=NOW, kind=kind("aws"))
+    assert time.perf_counter() - started < 8
+    assert caught.value.problems[0].rule in ("too-large", "template-too-expensive")
+
+
+def test_thousands_of_mistakes_are_reported_in_bounded_time_and_number():
+    document = document_with([{"$eval": "context.abcdefg"}] * 8000) | {f"key{number}": 1 for number in range(3000)}
+    values = shared(**{f"abcdef{number}": 1 for number in range(1000)})
+    started = time.perf_counter()
+    with pytest.raises(ConfigInvalid) as caught:
+        resolve(document, values, now=NOW, kind=kind("aws"))
+    assert time.perf_counter() - started < 8
+    assert len(caught.value.problems) == 200
 
 
 @pytest.mark.parametrize(

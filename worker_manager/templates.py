@@ -20,7 +20,7 @@ from jsone.parser import Parser
 from jsone.render import operators, tokenizer
 
 from worker_manager.errors import Problem
-from worker_manager.shape import Problems, clip, pointer_join, shape_problems
+from worker_manager.shape import MAX_PROBLEMS, Problems, clip, pointer_join, shape_problems
 
 NOW_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 OPERATORS = frozenset(operators)
@@ -30,6 +30,10 @@ _MAX_EXPRESSION_CHARACTERS = 4096
 _MAX_INTERPOLATED_CHARACTERS = 16384
 _MAX_EXPRESSIONS_TOTAL = 65536
 _MAX_REASON_CHARACTERS = 160
+# Each may stand for a whole shared config, which json-e walks once more.
+_MAX_PLAIN_REFERENCES = 64
+# Looking for similar names takes longest where many are wrong and many known.
+_MAX_HINTS = 20
 
 _CONTEXT = "context"
 _RESERVED = (_CONTEXT, "now")
@@ -81,11 +85,14 @@ def missing_references(document: Any, known_names: Iterable[str]) -> Problems:
 
 
 def may_loop(document: Any) -> bool:
-    """Whether rendering runs more than plain references, so that it belongs where it can be stopped (`guarded`).
+    """Whether rendering runs more than a few plain references, so that it belongs where it can be stopped (`guarded`).
 
     False for what is no acceptable JSON, which is refused before it is rendered.
     """
-    return not shape_problems(document) and not inspect(document).is_plain
+    if shape_problems(document):
+        return False
+    found = inspect(document)
+    return not found.is_plain or len(found.references) > _MAX_PLAIN_REFERENCES
 
 
 def inspect(document: Any) -> Inspection:
@@ -140,17 +147,25 @@ def unknown_references(found: Inspection, given: Iterable[str], known_names: Ite
     """The problems of an inspection, and one for each reference that is not `given`; `known_names` serve as hints."""
     given = frozenset(given)
     known = sorted(given.union(known_names))
-    problems = list(found.problems)
-    for reference in found.references:
-        if reference.name in given:
-            continue
-        hint = did_you_mean(reference.name, known)
-        hyphenated = next((name for name in known if name.startswith(reference.name + "-")), None)
-        if hyphenated:
-            hint = f'; within an expression write context["{hyphenated}"], for the name has hyphens'
-        message = f"there is no shared config {clip(reference.name)}{hint}"
-        problems.append(Problem(reference.pointer, message, "unknown-shared-config"))
-    return tuple(problems)
+    unknown = [reference for reference in found.references if reference.name not in given][:MAX_PROBLEMS]
+    named = list(dict.fromkeys(reference.name for reference in unknown))[:_MAX_HINTS]
+    hints = {name: _name_hint(name, known) for name in named}
+    missing = (
+        Problem(
+            reference.pointer,
+            f"there is no shared config {clip(reference.name)}{hints.get(reference.name, '')}",
+            "unknown-shared-config",
+        )
+        for reference in unknown
+    )
+    return (*found.problems, *missing)
+
+
+def _name_hint(name: str, known: list[str]) -> str:
+    hyphenated = next((each for each in known if each.startswith(name + "-")), None)
+    if hyphenated:
+        return f'; within an expression write context["{hyphenated}"], for the name has hyphens'
+    return did_you_mean(name, known)
 
 
 # ---- inspection: one function per kind of place

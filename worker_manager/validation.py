@@ -19,15 +19,16 @@ from worker_manager.wording import Breach, explained, sentence
 
 
 def schema_problems(schema_id: str, value: Any, absent: frozenset[str] = frozenset()) -> Problems:
-    """Where a value breaks a schema, in document order, with pointers into the value.
+    """Where a value breaks a schema, in document order, with pointers into the value; at most MAX_PROBLEMS.
 
     Args:
         schema_id: a published schema. Raises schemas.loader.UnknownSchema.
         value: a value that passed `shape_problems`.
         absent: top-level members left out on purpose, whose absence is no problem.
     """
-    errors = itertools.islice(loader.validator_for(schema_id).iter_errors(value), MAX_PROBLEMS)
-    found = dict.fromkeys(problem for error in errors for problem in _problems_of(error, absent))
+    errors = loader.validator_for(schema_id).iter_errors(value)
+    problems = (problem for error in errors for problem in _problems_of(error, absent))
+    found = dict.fromkeys(itertools.islice(problems, MAX_PROBLEMS))
     return tuple(sorted(found, key=lambda problem: document_order(value, problem.pointer)))
 
 
