@@ -98,7 +98,7 @@ def _run(config: ResolvedConfig, fleet: Fleet, view: _View, demand: Demand, now:
     wanted = capacity.launch_capacity(view.bounds, view.supply, demand)
     placement = _place(config, view, wanted, now)
     launches = tuple(PlannedLaunch(share.spec, share.count, fleet.settle_seconds) for share in placement.shares)
-    surplus = view.supply.actual - capacity.scale_in_target(view.bounds, demand) if not wanted else 0
+    surplus = _surplus(view, demand) if not wanted else 0
     since = (view.memory.surplus_since or now) if surplus > 0 else None
     memory = replace(view.memory, surplus_since=since)
     ordered = lifecycle.leaving_order(view.usable, view.drifted_ids)
@@ -123,6 +123,13 @@ def _run(config: ResolvedConfig, fleet: Fleet, view: _View, demand: Demand, now:
         ),
         next_check_seconds=_next_check(config, memory, placement, surplus, now),
     )
+
+
+def _surplus(view: _View, demand: Demand) -> int:
+    """Slots more than the scale-in target; none where they are fewer than the smallest instance has."""
+    slots = view.supply.actual - capacity.scale_in_target(view.bounds, demand)
+    smallest = min((each.capacity for each in view.usable), default=0)
+    return slots if slots >= smallest else 0
 
 
 def _place(config: ResolvedConfig, view: _View, wanted: int, now: datetime) -> Placement:

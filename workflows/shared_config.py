@@ -178,6 +178,11 @@ class SharedConfigWorkflow:
             raise MessageInvalid("busy with earlier messages: send it again in a moment")
         parse(EditValue, value)
 
+    @workflow.update(description="Answers once the first value was checked and accepted")
+    async def started(self) -> Any:
+        await workflow.wait_condition(lambda: self.admitted)
+        return {"revision": self.state.revision}
+
     @workflow.signal(name="apply_config", description="Replace the value; a refusal shows in status")
     def tell_apply_config(self, value: RawValue) -> None:
         self.requests.append(Request("apply_config", parse(EditValue, value), "signal"))

@@ -153,7 +153,12 @@ class WorkerTypeMessages:
     def tell_may_go(self, value: RawValue) -> None:
         self._tell("may_go", value)
 
-    # --- signals without a twin: they say "look again", or that a name is wrong ----------------------------------------
+    @workflow.update(description="Answers once the first document was checked and accepted")
+    async def started(self) -> Any:
+        await workflow.wait_condition(lambda: bool(self.state.config_hash))
+        return {"revision": self.state.revision}
+
+    # --- signals without a twin: they say "look again", or that a name is wrong --------------------------------------
 
     @workflow.signal(description="Look again")
     def wake(self, value: RawValue = NOTHING) -> None:
