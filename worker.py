@@ -1,4 +1,4 @@
-"""Composition root: settings -> providers -> Temporal workers. Run as many processes as the load needs; none keeps state."""
+"""Composition root: settings -> providers -> Temporal workers. Run as many processes as the load needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one data converter: pydantic's JSON, made so that no payload, whatever its encoding, can block a workflow for ever."""
+"""The one data converter: pydantic's JSON, made so that a payload of any encoding cannot block a workflow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
-    """Stands for an argument in an encoding that nobody here reads; the parsers of messages refuse it like any other."""
+    """Stands for an argument in an encoding that nobody here reads; message parsers refuse it like any other."""
 
     encoding: str
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from worker_manager.model import LaunchResult
 from worker_manager.errors import ConfigInvalid, CredentialsRejected, ProviderError, Throttled
+from worker_manager.model import LaunchResult
 
 
 def of_provider(error: ProviderError) -> ApplicationError:

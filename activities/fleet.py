@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import activity
 
@@ -32,11 +32,12 @@ from worker_manager.provider import Provider
 THREADS = 64
 SENT_BEFORE_DEADLINE_SECONDS = 3.0
 REPEATED = {Outcome.UNKNOWN, Outcome.THROTTLED}
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class DecideInput:
-    """What a worker type knows: its document and memory. `revisions` are those it runs with, `wanted` newer ones heard of."""
+    """What a worker type knows. `revisions` are those it runs with, `wanted` newer ones it has heard of."""
 
     worker_type: str
     document: dict[str, Any]
@@ -119,7 +120,8 @@ class FleetActivities:
         async with heartbeating():
             pairs = [(each.region, each.instance_id) for each in ends.instances]
             try:
-                await self._call(self.provider.terminate, pairs, timeout_seconds=_time_left())
+                seconds = _time_left()
+                await self._call(lambda: self.provider.terminate(pairs, timeout_seconds=seconds))
             except ProviderError as error:
                 raise failures.of_provider(error) from error
 
@@ -142,14 +144,16 @@ class FleetActivities:
             list_lag_seconds=record.list_lag_seconds,
             settle_seconds=options.LAUNCH_DEADLINE_SECONDS + record.settle_seconds + options.SETTLE_MARGIN_SECONDS,
         )
-        return await self._call(plan.decide, config, fleet, ask.demand, ask.memory, datetime.now(UTC))
+        now = datetime.now(UTC)
+        return await self._call(lambda: plan.decide(config, fleet, ask.demand, ask.memory, now))
 
     async def _launch_one(self, request: LaunchRequest) -> LaunchResult:
-        return await self._call(self.provider.launch, request, timeout_seconds=_time_left())
+        seconds = _time_left()
+        return await self._call(lambda: self.provider.launch(request, timeout_seconds=seconds))
 
-    async def _call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.executor, lambda: function(*args, **kwargs))
+    async def _call(self, work: Callable[[], Result]) -> Result:
+        """Run blocking work in a thread of this provider's own pool."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, work)
 
 
 def _time_left() -> float:

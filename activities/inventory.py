@@ -20,7 +20,7 @@ from worker_manager.errors import ProviderError
 from worker_manager.model import Instance, InstanceState
 
 PAUSE_SECONDS = 2.0
-# Instances of nobody are ended after two sightings this far apart: a worker type being started or continued is not gone.
+# Instances of nobody are ended after two sightings this far apart: a worker type that is just starting is not gone.
 ORPHAN_GRACE = timedelta(seconds=30)
 RECHECK = timedelta(seconds=30)
 SIGNALS_AT_ONCE = 50

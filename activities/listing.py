@@ -1,4 +1,4 @@
-"""Listings shared by everyone who wants one: at most one in flight per provider, and never one begun before it was asked for."""
+"""Listings shared by everyone who wants one: one in flight per provider, never one begun before it was asked for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from worker_manager.model import Instance
 class SharedListing:
     """Joins concurrent requests for the same complete listing.
 
-    A caller that comes while one is in flight gets the *next* one, shared with all others who wait: the one in flight may
-    have been read before whatever woke the caller.
+    A caller that comes while one is in flight gets the *next* one, shared with all others who wait: the one in flight
+    may have been read before whatever woke the caller.
     """
 
     def __init__(self, list_instances: Callable[[], Sequence[Instance]], executor: Executor) -> None:

@@ -1,4 +1,4 @@
-"""Resolves worker type documents for activities: reads shared values, renders in a guarded child, keeps what was resolved."""
+"""Resolves worker type documents for activities: reads shared values, renders guarded, keeps what was resolved."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from activities.shared_values import SharedValues
-from worker_manager.config import SharedValue, collect_references, missing_references
+from worker_manager.config import SharedValue, collect_references
 from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.guarded import resolve_guarded
 from worker_manager.kinds import kind, kind_of_provider
@@ -32,14 +32,13 @@ class Resolver:
         """Resolve at these revisions (0 or absent: the newest). Raises ConfigInvalid with every problem found."""
         names = {each.name for each in collect_references(document)}
         shared = await self.values.read({name: revisions.get(name, 0) for name in sorted(names)})
-        if names - shared.keys():
-            raise ConfigInvalid(missing_references(document, {*shared, *await self.values.known_names()}))
-        return await self.resolve_with(document, now, shared)
+        known = await self.values.known_names() if names - shared.keys() else []
+        return await self.resolve_with(document, now, shared, known)
 
     async def resolve_with(
-        self, document: dict[str, Any], now: str, shared: Mapping[str, SharedValue]
+        self, document: dict[str, Any], now: str, shared: Mapping[str, SharedValue], known_names: Sequence[str] = ()
     ) -> ResolvedConfig:
-        """Resolve with these very values. Raises ConfigInvalid."""
+        """Resolve with these very values; `known_names` are for "did you mean". Raises ConfigInvalid."""
         record = self._record(document)
         key = _key(document, now, shared)
         if key not in self._kept:
@@ -50,6 +49,7 @@ class Resolver:
                 now=now,
                 kind=kind(kind_of_provider(record.name, self.records)),
                 record=record,
+                known_names=known_names,
             )
             self._kept[key] = resolved
         self._kept.move_to_end(key)

@@ -1,4 +1,4 @@
-"""What a worker process needs of Temporal around its workers: settings, connection, logs, search attributes, inventories."""
+"""What a worker process needs around its workers: settings, connection, logs, search attributes, inventories."""
 
 from __future__ import annotations
 

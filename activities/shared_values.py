@@ -24,7 +24,7 @@ def workflow_id(name: str) -> str:
 
 
 class SharedValues:
-    """Values of shared configs by (name, revision), read through the Temporal client. Not thread-safe: one event loop."""
+    """Values of shared configs by (name, revision), read through the Temporal client; for one event loop."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""Brings the running system to what documents say: starts what does not run, updates what differs. Shared configs first."""
+"""Brings the running system to what documents say: starts what does not run, updates what differs."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def _update(client: Client, document: Document, reason: str) -> Applied:
 
 
 async def _refusal_of_start(handle: WorkflowHandle[Any, Any]) -> str:
-    """Why a start was refused, "" once it was accepted: the update answers only after the first document was checked."""
+    """Why a start was refused, "" once it was accepted: the update answers after the first document was checked."""
     try:
         await asyncio.wait_for(handle.execute_update("started"), ADMITTED_WITHIN_SECONDS)
     except TimeoutError:

@@ -219,7 +219,7 @@ class Play:
 
 
 def demo_documents() -> list[Document]:
-    """The plan's own github-worker and the fleet of 2019, whose github-worker of the same name gives way to the plan's."""
+    """The plan's own github-worker and the fleet of 2019, whose github-worker gives way to the plan's."""
     plan, problems = load([ROOT / "examples" / "plan"])
     fleet, more = load([ROOT / "examples" / "fleet-2019"])
     if problems or more:
@@ -261,9 +261,11 @@ def _what_is_wrong(result: dict[str, Any]) -> list[str]:
 def _sentence(result: dict[str, Any]) -> str:
     return (
         f"{result['workerTypes']} worker types, {result['actual']} of {result['desired']} slots; launched "
-        f"{result['launched']}, terminated {result['terminated']}, leaked {result['leaked']}, doubled {result['doubled']}; "
+        f"{result['launched']}, terminated {result['terminated']}, leaked {result['leaked']}, "
+        f"doubled {result['doubled']}; "
         f"the edit reached {result['edit']['dependents']} in {result['edit']['secondsToAll']} s; "
-        f"{result['replaced']['killed']} killed, replaced in {result['replaced']['seconds']} s; {result['seconds']} s in all"
+        f"{result['replaced']['killed']} killed, replaced in {result['replaced']['seconds']} s; "
+        f"{result['seconds']} s in all"
     )
 
 

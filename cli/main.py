@@ -1,6 +1,6 @@
 """The command line: `wm ...`, and the same as `temporal wm ...`. Commands import what they need when they run.
 
-As an extension of the Temporal CLI its global options may come before or after the subcommand: it moves them to the front.
+Global options may come before or after the subcommand: the Temporal CLI moves them to the front.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def _print_findings(context: click.Context, findings: list[Finding], count: int)
 
 
 def main() -> None:
-    """Console entry point; leaves without the interpreter's teardown, in which the Temporal client's threads may abort."""
+    """Console entry point; skips the interpreter's teardown, in which the Temporal client's threads may abort."""
     code = 0
     try:
         answer = cli.main(standalone_mode=False, prog_name="wm")

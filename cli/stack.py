@@ -1,4 +1,4 @@
-"""Child processes of the demo: Temporal's dev server, the emulated EC2, our worker. All end when the demo does, however it ends."""
+"""Child processes of the demo: Temporal's dev server, the emulated EC2, our worker. They end when the demo does."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Stack:
 
 @contextmanager
 def start_stack(*, well_known_ports: bool) -> Iterator[Stack]:
-    """Start server, cloud and worker; stop them at the end. Raises click.ClickException naming the log of what failed."""
+    """Start server, cloud and worker; stop them at the end. Raises click.ClickException naming a log."""
     with ExitStack() as stack:
         logs = Path(tempfile.mkdtemp(prefix="wm-demo-"))
         ports = _ports(well_known=well_known_ports)

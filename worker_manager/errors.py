@@ -49,6 +49,10 @@ class ConfigInvalid(WorkerManagerError):
         self.problems = tuple(problems)
         super().__init__("; ".join(str(problem) for problem in self.problems[:20]))
 
+    def __reduce__(self) -> tuple[type[ConfigInvalid], tuple[tuple[Problem, ...]]]:
+        """Pickle by the problems, not by the message that Exception would pass."""
+        return ConfigInvalid, (self.problems,)
+
 
 class ProviderError(WorkerManagerError):
     """A cloud call failed.

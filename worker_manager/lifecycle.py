@@ -38,7 +38,7 @@ def leaving_order(instances: Iterable[Instance], drifted_ids: Collection[str]) -
 
 
 def shrink(
-    config: ResolvedConfig, ordered: Sequence[Instance], memory: Memory, surplus: int, demand: Demand, now: datetime
+    config: ResolvedConfig, ordered: Sequence[Instance], memory: Memory, surplus: int, demand: Demand, *, now: datetime
 ) -> Going:
     """Choose from `ordered` (first goes first) at most `surplus` slots that may go now."""
     if surplus <= 0:

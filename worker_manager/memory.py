@@ -110,12 +110,12 @@ ALL_OFFERINGS = "*"
 
 def scope_key(offering_key: str, scope: str) -> str:
     """What a refusal of `offering_key` closes: itself, its region, or everything."""
-    return {"offering": offering_key, "region": offering_key.split("/")[0], "all": ALL_OFFERINGS}[scope]
+    return {"offering": offering_key, "region": offering_key.partition("/")[0], "all": ALL_OFFERINGS}[scope]
 
 
 def keys_covering(offering_key: str) -> tuple[str, str, str]:
     """Every refusal key that would block this offering."""
-    return (offering_key, offering_key.split("/")[0], ALL_OFFERINGS)
+    return (offering_key, offering_key.partition("/")[0], ALL_OFFERINGS)
 
 
 def fold_results(memory: Memory, now: datetime, list_lag_seconds: float) -> Memory:

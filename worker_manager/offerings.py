@@ -72,7 +72,7 @@ def _count(load: Load, region: str, zones: Iterable[str], instance_type: str, co
 
 
 def place(
-    specs: Sequence[LaunchSpec], capacity: int, headroom: int, load: Load, refusals: Sequence[Refusal], now: datetime
+    specs: Sequence[LaunchSpec], capacity: int, headroom: int, load: Load, refusals: Sequence[Refusal], *, now: datetime
 ) -> Placement:
     """Divide `capacity` slots among the open offerings, never more than `headroom` slots in all."""
     blocking = {each.key: each for each in refusals}
@@ -131,7 +131,7 @@ def _shares(
     while remaining > 0:
         given = False
         for index in range(used):
-            taken = _pick(ranked, counts, limits, index, remaining, room)
+            taken = _pick(ranked, counts, limits, index, remaining=remaining, room=room)
             if taken is None:
                 continue
             counts[taken] += 1
@@ -156,7 +156,7 @@ def _width(ranked: Sequence[LaunchSpec], capacity: int) -> int:
 
 
 def _pick(
-    ranked: Sequence[LaunchSpec], counts: Sequence[int], limits: Sequence[int], index: int, remaining: int, room: int
+    ranked: Sequence[LaunchSpec], counts: Sequence[int], limits: Sequence[int], index: int, *, remaining: int, room: int
 ) -> int | None:
     """The offering at `index`, or for the last slots one that fits them better; None if it may take no more."""
 

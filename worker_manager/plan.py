@@ -102,7 +102,7 @@ def _run(config: ResolvedConfig, fleet: Fleet, view: _View, demand: Demand, now:
     since = (view.memory.surplus_since or now) if surplus > 0 else None
     memory = replace(view.memory, surplus_since=since)
     ordered = lifecycle.leaving_order(view.usable, view.drifted_ids)
-    going = lifecycle.shrink(config, ordered, memory, surplus, demand, now)
+    going = lifecycle.shrink(config, ordered, memory, surplus, demand, now=now)
     ends = (*lifecycle.stopped(view.stopped), *going.terminations)
     return Decision(
         at=now,
@@ -137,7 +137,7 @@ def _place(config: ResolvedConfig, view: _View, wanted: int, now: datetime) -> P
         return Placement()
     headroom = view.bounds.max_capacity - view.supply.actual - view.supply.stopping
     load = load_of(view.usable, view.memory.intents)
-    return place(config.launch_specs, wanted, headroom, load, view.memory.refusals, now)
+    return place(config.launch_specs, wanted, headroom, load, view.memory.refusals, now=now)
 
 
 def _desired(view: _View, demand: Demand, surplus: int) -> int:

@@ -95,10 +95,11 @@ def details(state: WorkerTypeState) -> str:
     """Markdown for the Web UI. Tables have no padding there, so the numbers are fenced text."""
     bounds = f"min {state.document.get('minCapacity')}, max {state.document.get('maxCapacity')}"
     places = "\n".join(f"  {count:4d} x {place}" for place, count in state.counts.by_place.items())
+    counts = state.counts
     parts = [
         f"### {state.name}: {shown_state(state)}, {state.actual} of {state.desired} slots",
         "```",
-        f"live {state.counts.live}   requested {state.counts.requested}   stopping {state.counts.stopping}   ({bounds})",
+        f"live {counts.live}   requested {counts.requested}   stopping {counts.stopping}   ({bounds})",
         f"demand: {_demand(state)}",
         *([places] if places else []),
         "```",
@@ -112,8 +113,9 @@ def details(state: WorkerTypeState) -> str:
         "",
         f"**Last rejection**: {_last_rejection(state)}",
         "",
-        f"shared configs: {_shared(state)}; settings `{state.config_hash}`; "
-        f"launched {state.launched}, terminated {state.terminated} in all",
+        f"**Shared configs**: {_shared(state)}; settings `{state.config_hash}`",
+        "",
+        f"**In all**: launched {state.launched}, terminated {state.terminated}",
     ]
     return "\n".join(parts)
 

@@ -1,4 +1,4 @@
-"""Reads `providers.yml`: which accounts there are. Credentials are never in it; they come from the cloud SDK's own chain."""
+"""Reads `providers.yml`: which accounts there are. Credentials come from the cloud SDK's own chain, never from here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One timer that may be moved: sleeps until the earliest deadline asked for, so that waiting adds no events to a wake."""
+"""One timer that may be moved: sleeps until the deadline asked for, so that waiting adds no events to a wake."""
 
 from __future__ import annotations
 

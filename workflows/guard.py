@@ -1,7 +1,7 @@
-"""Nothing a person or program sends may fail a workflow task or a workflow: the interceptor that holds this, last of all.
+"""Nothing a person or program sends may fail a workflow task or a workflow: the interceptor that holds this.
 
-An exception out of a signal handler fails the workflow or wedges it for ever; out of an update handler likewise unless it
-is an ApplicationError. Cancellation is not an Exception and passes.
+An exception out of a signal handler fails the workflow or wedges it for ever; out of an update handler likewise, unless
+it is an ApplicationError. Cancellation is not an Exception and passes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class MessageGuard(WorkflowInboundInterceptor):
         """Let nothing leave a signal handler: the rejection is shown by the workflow instead."""
         try:
             await self.next.handle_signal(input)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not leave a signal handler
             note = getattr(workflow.instance(), "note_rejected", None)
             if note is None:
                 workflow.logger.warning("signal %s rejected: %s", input.signal, error)

@@ -31,9 +31,7 @@ class InventoryWorkflow:
         self.provider = ""
         self.trouble = ""
         try:
-            if len(args) != 1:
-                raise MessageInvalid('start input: expected one JSON object {"provider": NAME}')
-            self.provider = parse(InventoryStart, args[0]).provider
+            self.provider = parse(InventoryStart, args[0] if len(args) == 1 else list(args)).provider
         except MessageInvalid as error:
             self.bad_start = str(error)
 

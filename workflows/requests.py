@@ -1,4 +1,4 @@
-"""Updates that the main loop must answer: handlers queue them here and wait, the loop does the work and settles them."""
+"""Messages that the main loop must answer: handlers queue them and wait, the loop does the work and settles them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers a start with an unknown workflow type at once; without it such a workflow would run for ever and do nothing."""
+"""Answers a start with an unknown workflow type at once; without it such a workflow would run for ever."""
 
 from __future__ import annotations
 

@@ -1,13 +1,14 @@
-"""The workflow of one worker type: wait, ask, act, record. It decides nothing about capacity (worker_manager/plan.py does).
+"""The workflow of one worker type: wait, ask, act, record. What to do is decided in worker_manager/plan.py.
 
-Signals and updates only change state or queue a request (worker_type_messages.py); the main loop alone calls activities,
-one pass at a time, so an intent is always recorded before its launch, and a run is continued as new only when nothing is
-in flight.
+Signals and updates only change state or queue a request (worker_type_messages.py); the main loop alone calls
+activities, one pass at a time, so an intent is always recorded before its launch, and a run is continued as new only
+when nothing is in flight.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -34,6 +35,7 @@ from workflows.worker_type_messages import RENEW_AT_EVENTS, WorkerTypeMessages, 
 
 REST_SECONDS = 1800.0
 LONGEST_BACK_OFF_SECONDS = 60.0
+SHOWN_PLACES = 3
 
 
 @workflow.defn(name="WorkerType")
@@ -48,7 +50,7 @@ class WorkerTypeWorkflow(WorkerTypeMessages):
 
     @workflow.run
     async def run(self, *args: Any) -> dict[str, Any]:
-        """Run until cancelled and drained. Raises ApplicationError `ConfigInvalid` for a document that is not acceptable."""
+        """Run until cancelled and drained. Raises ApplicationError `ConfigInvalid` for an unacceptable document."""
         if self.bad_start:
             raise Refused(self.bad_start, kind="ConfigInvalid").failure()
         loop = asyncio.create_task(self._loop())
@@ -157,7 +159,8 @@ class WorkerTypeWorkflow(WorkerTypeMessages):
         self.state.memory = replace(self.state.memory, results=(*self.state.memory.results, *results))
         count = sum(len(each.instance_ids) for each in results)
         self.state.launched += count
-        self._log(f"launched {count} of {_launch_summary(batch.requests).removeprefix('launch ')}")
+        asked = sum(each.count for each in batch.requests)
+        self._log(f"launched {count} of {asked}: {_launch_summary(batch.requests).removeprefix('launch ')}")
         if any(_fell_short(each, batch) for each in results):
             self.woken = True
 
@@ -301,7 +304,7 @@ class WorkerTypeWorkflow(WorkerTypeMessages):
 
 
 def _seconds_to_next_look(decision: Decision) -> float:
-    """The earliest of: what the decision asks for, its launches settling, the long timer (spread, so as not to herd)."""
+    """The earliest of: what the decision asks for, its launches settling, the long timer (spread out)."""
     rest = REST_SECONDS * (0.9 + 0.2 * workflow.random().random())
     settling = [each.settle_seconds for each in decision.launches]
     return min([rest, *settling, *([decision.next_check_seconds] if decision.next_check_seconds else [])])
@@ -309,11 +312,12 @@ def _seconds_to_next_look(decision: Decision) -> float:
 
 def _launch_summary(launches: Sequence[LaunchRequest]) -> str:
     """`launch 12 x m5.large in us-west-1`, the first few places by name."""
-    parts = [
-        f"{each.count} x {each.spec.offering.instance_type} in {each.spec.offering.region}" for each in launches[:3]
-    ]
-    more = f", {len(launches) - 3} more calls" if len(launches) > 3 else ""
-    return f"launch {', '.join(parts)}{more}"
+    counts: Counter[str] = Counter()
+    for each in launches:
+        counts[f"{each.spec.offering.instance_type} in {each.spec.offering.region}"] += each.count
+    places = [f"{count} x {place}" for place, count in counts.items()]
+    more = f" and {len(places) - SHOWN_PLACES} more places" if len(places) > SHOWN_PLACES else ""
+    return f"launch {', '.join(places[:SHOWN_PLACES])}{more}"
 
 
 def _fell_short(result: LaunchResult, batch: LaunchBatch) -> bool:
