@@ -13,12 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from botocore.utils import parse_timestamp
 
 from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.provider import ProviderRecord
@@ -146,9 +149,12 @@ class Clients:
 
 def _open_session(*, is_emulated: bool) -> boto3.Session:
     try:
+        core = botocore.session.get_session()
+        # EC2's timestamps are ISO 8601; botocore's own parser takes a third of the time of a large listing.
+        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
         if is_emulated:
-            return boto3.Session(aws_access_key_id="emulated", aws_secret_access_key="emulated")  # noqa: S106
-        return boto3.Session()
+            return boto3.Session("emulated", "emulated", botocore_session=core)
+        return boto3.Session(botocore_session=core)
     except BotoCoreError as error:
         raise _invalid("", f"the AWS SDK cannot use its own settings: {error}; correct them", "sdk-settings") from error
 
@@ -185,3 +191,11 @@ def _is_plain_loopback(parts: SplitResult) -> bool:
 
 def _invalid(pointer: str, message: str, rule: str) -> ConfigInvalid:
     return ConfigInvalid([Problem(pointer, message, rule)])
+
+
+def _timestamp(text: Any) -> datetime:
+    """A timestamp of EC2, or of any other service in whatever form botocore knows."""
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return parse_timestamp(text)
