@@ -14,6 +14,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import click
 from temporalio.client import Client
@@ -74,9 +75,8 @@ async def _play_and_wait(stack: Stack, view: View, started: float, *, once: bool
         measured = await play.run()
         result = play.result(measured, time.monotonic() - started)
         if not once:
-            view.phase(f"the play is over; everything keeps running until Ctrl-C. Web UI: {_ui(stack)}")
-            for line in _hints(stack):
-                view.event(line)
+            view.phase("the play is over; everything keeps running until Ctrl-C")
+            view.hints(_hints(stack))
             await watching
     finally:
         watching.cancel()
@@ -275,9 +275,14 @@ def _ui(stack: Stack) -> str:
 
 def _hints(stack: Stack) -> list[str]:
     address = "" if stack.ports.grpc == 7233 else f" --address {stack.address}"
+    views = quote("WorkflowType = 'WorkerType'", safe="")
+    one = f"update execute{address} -w worker-type:github-worker --name"
     return [
+        f"Web UI: {_ui(stack)}?query={views}",
         f"one worker type: {_ui(stack)}/worker-type:github-worker",
         f"./wm status{address}",
         f"./wm temporal workflow query{address} -w worker-type:github-worker --name explain",
-        f"./wm temporal workflow update execute{address} -w worker-type:github-worker --name set_demand -i 20",
+        f"./wm temporal workflow {one} set_demand -i 20",
+        f"./wm temporal workflow {one} pause -i '\"budget\"'",
+        f"./wm temporal workflow metadata{address} -w worker-type:github-worker",
     ]

@@ -42,6 +42,7 @@ class View:
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         self._events: list[str] = []
+        self._hints: list[str] = []
         self._phase = ""
         self._printed = ""
         self._started = time.monotonic()
@@ -66,6 +67,13 @@ class View:
         self._events.append(f"{time.monotonic() - self._started:5.1f} s  {text}")
         if not self._live:
             self._line(text)
+
+    def hints(self, lines: list[str]) -> None:
+        """What to try now; shown whole, so that it can be copied."""
+        self._hints = lines
+        if not self._live:
+            for each in lines:
+                self._line(each)
 
     def show(self, snapshot: Snapshot) -> None:
         """Bring the table, or the progress line, up to date."""
@@ -98,11 +106,12 @@ class View:
             style="bold",
         )
         lines = [Text(each, style="dim", no_wrap=True, overflow="ellipsis") for each in self._events[-4:]]
+        lines += [Text(each, overflow="fold") for each in self._hints]
         return Group(head, Text(self._phase, style="bold yellow", no_wrap=True, overflow="ellipsis"), table, *lines)
 
     def _rows(self, snapshot: Snapshot) -> list[tuple[str, dict[str, Any]]]:
         """As many worker types as the terminal has lines for, those with the most going on first."""
-        room = max(5, self._console.height - 9)
+        room = max(5, self._console.height - 9 - 2 * len(self._hints))
         busy = sorted(snapshot.statuses.items(), key=lambda item: (item[1]["state"] == "Steady", -item[1]["desired"]))
         return sorted(busy[:room])
 

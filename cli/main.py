@@ -212,8 +212,11 @@ def _print_findings(context: click.Context, findings: list[Finding], count: int)
 def main() -> None:
     """Console entry point; skips the interpreter's teardown, in which the Temporal client's threads may abort."""
     code = 0
+    words = sys.argv[1:]
+    if words[:1] == ["help"]:  # `temporal help wm status` calls us with `help status`
+        words = [*words[1:], "--help"]
     try:
-        answer = cli.main(standalone_mode=False, prog_name="wm")
+        answer = cli.main(words, standalone_mode=False, prog_name="wm")
         code = answer if isinstance(answer, int) else 0
     except click.exceptions.Exit as ending:
         code = ending.exit_code
