@@ -63,13 +63,23 @@ def _by_name(path: Path, records: list[ProviderRecord]) -> Mapping[str, Provider
     for index, record in enumerate(records):
         if record.name in found:
             raise ConfigInvalid([Problem(f"/providers/{index}/name", f"{path}: {record.name!r} stands twice")])
-        kind(record.kind)
+        _check_kind(path, index, record)
         found[record.name] = record
     return found
 
 
+def _check_kind(path: Path, index: int, record: ProviderRecord) -> None:
+    try:
+        kind(record.kind)
+    except ConfigInvalid as error:
+        where = f"/providers/{index}"
+        raise ConfigInvalid(
+            Problem(where + each.pointer, f"{path}: {each.message}", each.rule) for each in error.problems
+        ) from error
+
+
 def _problem(path: Path, error: Mapping[str, Any]) -> Problem:
-    pointer = "/" + "/".join(str(part) for part in error["loc"])
+    pointer = "".join(f"/{part}" for part in error["loc"])
     return Problem(pointer, f"{path}: {str(error['msg'])[:1].lower()}{str(error['msg'])[1:]}")
 
 
