@@ -27,7 +27,8 @@ class Intent:
     """Instances asked for and not yet seen in a listing. They count as capacity until seen or settled.
 
     Attributes:
-        count: instances that may still appear.
+        count: instances that may still appear; while the ids are unknown, all that were asked for, and what a listing
+            shows of the key is taken off anew each time.
         capacity: slots per instance.
         settle_after: until then they may appear although no listing shows them; afterwards the listing decides.
         instance_ids: the ids, once the cloud has answered.
@@ -177,6 +178,7 @@ def settle(intents: Iterable[Intent], listed_ids: frozenset[str], seen_by_key: d
     """Take off what the listing shows, forget what has settled without appearing."""
     kept: list[Intent] = []
     lost: list[str] = []
+    slots = 0
     for intent in intents:
         rest = _still_unseen(intent, listed_ids, seen_by_key)
         if rest.count == 0:
@@ -184,8 +186,10 @@ def settle(intents: Iterable[Intent], listed_ids: frozenset[str], seen_by_key: d
         if now >= rest.settle_after:
             lost.append(rest.launch_key)
         else:
-            kept.append(rest)
-    return Unseen(tuple(kept), sum(each.count * each.capacity for each in kept), tuple(lost))
+            # Kept whole while its ids are unknown: the next listing shows the same instances and takes them off again.
+            kept.append(rest if intent.instance_ids else intent)
+            slots += rest.count * rest.capacity
+    return Unseen(tuple(kept), slots, tuple(lost))
 
 
 def _still_unseen(intent: Intent, listed_ids: frozenset[str], seen_by_key: dict[str, int]) -> Intent:
