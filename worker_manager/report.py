@@ -104,9 +104,11 @@ def details(state: WorkerTypeState) -> str:
         *([places] if places else []),
         "```",
         "**Now**",
+        "",
         *(f"- {each}" for each in explain(state)[1:]),
         "",
         "**Lately**",
+        "",
         *(f"- {each.at:%H:%M:%S} {each.text}" for each in reversed(state.events[-SHOWN_EVENTS:])),
         "",
         f"**Last edit**: {_last_edit(state)}",
@@ -166,9 +168,7 @@ def _demand(state: WorkerTypeState) -> str:
     if state.demand.reported_at is None:
         return "none reported yet (send set_demand)"
     claimed = "unknown" if state.demand.claimed is None else state.demand.claimed
-    return (
-        f"pending {state.demand.pending}, running {claimed}, reported {state.demand.reported_at:%Y-%m-%d %H:%M:%S} UTC"
-    )
+    return f"pending {state.demand.pending}, running {claimed} (reported {state.demand.reported_at:%H:%M:%S} UTC)"
 
 
 def _shared(state: WorkerTypeState) -> str:
