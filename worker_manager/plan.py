@@ -30,7 +30,8 @@ def decide(config: ResolvedConfig, fleet: Fleet, demand: Demand, memory: Memory,
 
     Never proposes more than maxCapacity allows, counts every intent once, ends only what is idle, stopped or forced.
     """
-    memory = fold_results(for_config(memory, config.config_hash), now, fleet.list_lag_seconds)
+    # Answers first: what they reject are the settings they were launched with, which an edit may just have replaced.
+    memory = for_config(fold_results(memory, now, fleet.list_lag_seconds), config.config_hash)
     view = _observe(config, fleet, memory, now)
     decisions = {Mode.RUN: _run, Mode.PAUSED: _paused, Mode.DRAINING: _drain}
     return decisions[memory.mode](config, fleet, view, demand, now)
