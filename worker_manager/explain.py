@@ -59,6 +59,9 @@ def placing(placement: Placement, wanted: int, now: datetime) -> tuple[Reason, .
     if not placement.unplaced:
         return ()
     blocked = sorted((each for each in placement.refusals if each.blocked_until > now), key=lambda r: r.blocked_until)
+    if not blocked and placement.limited:
+        text = f"{count_of(placement.unplaced, 'slot')} of {wanted} wanted follow once these launches are answered"
+        return (Reason("later", text),)
     if not blocked:
         text = (
             f"{count_of(placement.unplaced, 'slot')} of {wanted} wanted cannot be launched: "

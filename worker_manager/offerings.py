@@ -35,12 +35,16 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The shares chosen, the slots that found no place, and until when all offerings are closed (None: not all are)."""
+    """The shares chosen, the slots that found no place, and until when all offerings are closed (None: not all are).
+
+    `limited`: slots found no place because a share may not be larger now (a probe, or the most one call asks for).
+    """
 
     shares: tuple[Share, ...] = ()
     unplaced: int = 0
     closed_until: datetime | None = None
     refusals: tuple[Refusal, ...] = ()
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ def place(
     ranked = _ranked(open_specs, load)
     shares = _shares(ranked, capacity, headroom, blocking)
     unplaced = max(0, capacity - sum(share.capacity for share in shares))
-    return Placement(shares, unplaced, None, tuple(each for each in refusals if each.blocked_until > now))
+    limited = unplaced > 0 and any(share.count == _limit(share.spec.offering, blocking) for share in shares)
+    return Placement(shares, unplaced, None, tuple(each for each in refusals if each.blocked_until > now), limited)
 
 
 def _is_closed(offering: Offering, blocking: Mapping[str, Refusal], now: datetime) -> bool:

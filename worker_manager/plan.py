@@ -174,6 +174,8 @@ def _next_check(
     moments = [each.settle_after for each in memory.intents]
     if placement.unplaced:
         moments += [each.blocked_until for each in placement.refusals]
+    if placement.limited:
+        moments.append(now + timedelta(seconds=1))
     if config.scale_in == "oldestFirst" and surplus > 0 and memory.surplus_since is not None:
         moments.append(memory.surplus_since + timedelta(seconds=config.scale_in_cooldown_seconds))
     return _soonest(moments, now)
