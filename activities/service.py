@@ -48,7 +48,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         return Settings.model_validate({names[each]: value for each, value in environment.items() if each in names})
     except ValidationError as error:
         first = error.errors()[0]
-        text = f"setting WM_{str(first['loc'][0]).upper()}: {first['msg'].lower()}, got {first['input']!r}"
+        text = f"setting WM_{str(first['loc'][0]).upper()}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}"
         raise ConfigInvalid([Problem("", text, "setting")]) from error
 
 
@@ -71,7 +71,8 @@ async def connect(settings: Settings) -> Client:
             Client.connect(**config, data_converter=data_converter, runtime=runtime), CONNECT_SECONDS
         )
     except (RuntimeError, TimeoutError, RPCError) as error:
-        text = f"no Temporal server at {config['target_host']}: {str(error)[:200] or 'no answer'}; set TEMPORAL_ADDRESS"
+        why = str(error)[:200] or "no answer"
+        text = f"no Temporal server at {config['target_host']}: start one, or set TEMPORAL_ADDRESS ({why})"
         raise ConfigInvalid([Problem("", text, "connection")]) from error
 
 
