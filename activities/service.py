@@ -48,7 +48,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         return Settings.model_validate({names[each]: value for each, value in environment.items() if each in names})
     except ValidationError as error:
         first = error.errors()[0]
-        text = f"setting WM_{str(first['loc'][0]).upper()}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}"
+        why = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+        text = f"setting WM_{str(first['loc'][0]).upper()}: {why}, got {first['input']!r}"
         raise ConfigInvalid([Problem("", text, "setting")]) from error
 
 
