@@ -1,0 +1,60 @@
+"""`wm status` on terminals of any width: every worker type on one line, why in what is left."""
+
+from typing import Any
+
+import pytest
+
+from cli.showing import status_lines
+
+
+def status(name: str, **members: Any) -> dict[str, Any]:
+    """What the query `status` answers, as far as the table shows it."""
+    usual = {
+        "workerType": name,
+        "state": "Steady",
+        "actual": 0,
+        "desired": 0,
+        "minCapacity": 0,
+        "maxCapacity": 10,
+        "demand": {"pending": 0, "claimed": None},
+        "trouble": "",
+        "configProblems": [],
+        "reasons": [],
+        "lastRejection": None,
+    }
+    return usual | members
+
+
+def test_a_worker_type_is_a_line_with_its_numbers():
+    shown = status("a", state="Scaling", actual=3, desired=7, demand={"pending": 4, "claimed": 3}, reasons=["because"])
+    assert ["a", "Scaling", "3/7", "0..10", "4+3", "because"] == status_lines([shown], 100)[1].split()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_lines_fit_the_width_and_columns_stay_in_line(width):
+    shown = [status("short"), status("a-name-that-is-longer-than-its-column", reasons=["why " * 60])]
+    lines = status_lines(shown, width)
+    assert 3 == len(lines)
+    assert max(len(line) for line in lines) <= width
+    assert 1 == len({line.index("Steady") for line in lines[1:]} | {lines[0].index("STATE")})
+
+
+def test_a_wider_terminal_shows_more_of_why():
+    shown = [status("a", reasons=["why " * 60])]
+    assert len(status_lines(shown, 80)[1]) < len(status_lines(shown, 120)[1])
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({"trouble": "no answer", "reasons": ["old"]}, "no answer"),
+        ({"configProblems": ["bad value"], "reasons": ["old"]}, "bad value"),
+        ({"reasons": ["one", "two"]}, "one; two"),
+        (
+            {"state": "ConfigRejected", "lastRejection": {"message": "pausee", "why": "unknown signal"}},
+            "refused pausee: unknown signal",
+        ),
+    ],
+)
+def test_the_most_urgent_reason_comes_first(members, why):
+    assert status_lines([status("a", **members)], 120)[1].endswith(why)
