@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -16,6 +17,9 @@ from worker_manager.config import SharedValue
 
 KEPT_VALUES = 2000
 QUERIES_AT_ONCE = 20
+# A worker type may be started right after the shared config that it refers to.
+ACCEPTED_WITHIN_SECONDS = 10.0
+ASK_AGAIN_SECONDS = 0.1
 
 
 def workflow_id(name: str) -> str:
@@ -61,17 +65,29 @@ class SharedValues:
         if (name, revision) in self._kept:
             self._kept.move_to_end((name, revision))
             return self._kept[name, revision]
-        handle = self._client.get_workflow_handle(workflow_id(name))
+        deadline = asyncio.get_running_loop().time() + ACCEPTED_WITHIN_SECONDS
+        while True:
+            answer = await self._ask(name, revision)
+            if answer is None or asyncio.get_running_loop().time() > deadline:
+                return None
+            if "revision" in answer:
+                return self._keep(name, SharedValue(answer["revision"], answer["value"], answer["schema"]))
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+    async def _ask(self, name: str, revision: int) -> dict[str, Any] | None:
+        """The workflow's answer, {} while its first value is still being checked, None if there is none."""
         try:
             async with self._gate:
-                answer = await handle.query("value", revision)
+                answer: dict[str, Any] = await self._client.get_workflow_handle(workflow_id(name)).query(
+                    "value", revision
+                )
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise
         except WorkflowQueryFailedError:
-            return None
-        return self._keep(name, SharedValue(answer["revision"], answer["value"], answer["schema"]))
+            return None  # another type of workflow under this id
+        return None if answer.get("refused") else answer
 
     def _keep(self, name: str, value: SharedValue) -> SharedValue:
         self._kept[name, value.revision] = value

@@ -80,7 +80,9 @@ class SharedConfigWorkflow:
         except ActivityError as error:
             raise Refused(f"could not be checked: {reason_of(error)}", kind="NotChecked").failure() from error
         if admission.problems:
-            raise Refused.for_problems(admission.problems).failure()
+            refusal = Refused.for_problems(admission.problems)
+            self.bad_start = str(refusal)
+            raise refusal.failure()
         self.admitted = True
 
     async def _answer(self, request: Request) -> None:
@@ -200,7 +202,7 @@ class SharedConfigWorkflow:
     @workflow.query(description="Value at a revision (0: the newest)")
     def value(self, *args: Any) -> Any:
         if not self.admitted:
-            raise MessageInvalid("not accepted yet")
+            return {"refused": True} if self.bad_start else {}
         wanted = args[0] if args and isinstance(args[0], int) else 0
         found = self.state.value_at(wanted)
         return {"revision": found.revision, "schema": self.state.schema, "value": found.value}
