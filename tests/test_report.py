@@ -1,0 +1,243 @@
+"""What people see: the shape of `status`, the sentences of `explain`, the current details."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import pytest
+
+from worker_manager import report
+from worker_manager.decision import Counts, Reason, WmState
+from worker_manager.memory import Ended, Intent, Memory
+from worker_manager.model import Demand
+from worker_manager.state import (
+    KEPT_ANSWERS,
+    KEPT_BYTES,
+    KEPT_NOTES,
+    KEPT_VALUES,
+    SHARED_CONFIG,
+    WORKER_TYPE,
+    Event,
+    Rejection,
+    Revision,
+    SharedConfigState,
+    ValueRevision,
+    WorkerTypeState,
+    keep,
+    keep_value,
+    remember_answer,
+)
+
+NOW = dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC)
+NOTE = Rejection(NOW, "set_demand", "/pendng: unknown member")
+
+
+def state(**changes):
+    members = {
+        "name": "w",
+        "document": {"minCapacity": 1, "maxCapacity": 9},
+        "now": "2026-11-23T10:00:00.000Z",
+        "revisions": [Revision(1, NOW, "ops", "first")],
+        "provider": "aws-provider",
+        "config_hash": "abc",
+        "state": WmState.STEADY,
+        "desired": 3,
+        "actual": 2,
+        "demand": Demand(4, 1, NOW),
+        "counts": Counts(2, 0, 1, 2, by_place={"us-east-1 m5.large": 2}),
+        "reasons": [Reason("at-max", "at maxCapacity 9")],
+        "shared_revisions": {"zones": 7, "regions": 3},
+        "decided_at": NOW,
+    }
+    return WorkerTypeState(**{**members, **changes})
+
+
+def shared(**changes):
+    members = {"name": "s", "schema": "/s#", "values": [ValueRevision(1, [1], NOW, "ops", "first")]}
+    return SharedConfigState(**{**members, **changes})
+
+
+def test_status_in_full():
+    expected = {
+        "workerType": "w",
+        "state": "Steady",
+        "provider": "aws-provider",
+        "owner": "",
+        "minCapacity": 1,
+        "maxCapacity": 9,
+        "desired": 3,
+        "actual": 2,
+        "demand": {"pending": 4, "claimed": 1},
+        "live": 2,
+        "requested": 0,
+        "stopping": 1,
+        "instances": 2,
+        "drifted": 0,
+        "launched": 0,
+        "terminated": 0,
+        "revision": 1,
+        "configHash": "abc",
+        "sharedConfigs": {"zones": 7, "regions": 3},
+        "reasons": ["at maxCapacity 9"],
+        "trouble": "",
+        "configProblems": [],
+        "lastEdit": {"revision": 1, "at": "2026-11-23T10:00:00+00:00", "author": "ops", "reason": "first"},
+        "lastRejection": None,
+        "rejections": [],
+        "decidedAt": "2026-11-23T10:00:00+00:00",
+    }
+    assert expected == json.loads(json.dumps(report.status(state())))
+
+
+def test_status_shows_the_last_rejection():
+    noted = {"at": "2026-11-23T10:00:00+00:00", "via": "signal", "message": "set_demand", "why": NOTE.why}
+    first = Rejection(NOW, "pause", "no")
+    shown = report.status(state(rejected=True, rejections=[first, NOTE]))
+    assert ("ConfigRejected", noted, 2) == (shown["state"], shown["lastRejection"], len(shown["rejections"]))
+
+
+@pytest.mark.parametrize(
+    ("shown", "changes"),
+    [
+        (WmState.STEADY, {}),
+        (WmState.CONFIG_REJECTED, {"rejected": True, "trouble": "x"}),
+        (WmState.CONFIG_REJECTED, {"config_problems": ["/regions: none"]}),
+        (WmState.HELD, {"trouble": "no listing"}),
+        (WmState.PAUSED, {"trouble": "no listing", "state": WmState.PAUSED}),
+        (WmState.DRAINING, {"state": WmState.FINISHED}),
+        (WmState.FINISHED, {"state": WmState.FINISHED, "finishing": True}),
+    ],
+)
+def test_the_state_shown(shown, changes):
+    assert shown is report.shown_state(state(**changes))
+
+
+@pytest.mark.parametrize(
+    ("sentences", "changes"),
+    [
+        pytest.param(
+            ["w is Steady: 2 of 3 slots, the work is 4 pending and 1 running.", "at maxCapacity 9"], {}, id="a-reason"
+        ),
+        pytest.param(
+            ["w is Steady: 2 of 3 slots, the work is 4 pending.", "at maxCapacity 9"],
+            {"demand": Demand(4, None, NOW)},
+            id="a-total",
+        ),
+        pytest.param(
+            [
+                "w is Steady: 2 of 3 slots, no demand was ever reported.",
+                "nothing to do: there is as much capacity as the work and minCapacity ask for.",
+            ],
+            {"reasons": [], "demand": Demand()},
+            id="nothing-to-do",
+        ),
+        pytest.param(
+            [
+                "w is ConfigRejected: 2 of 3 slots, the work is 4 pending and 1 running.",
+                "trouble: no listing",
+                "config: /regions: none",
+                "at maxCapacity 9",
+                "the last message (set_demand) was refused: /pendng: unknown member",
+            ],
+            {"trouble": "no listing", "config_problems": ["/regions: none"], "rejected": True, "rejections": [NOTE]},
+            id="everything",
+        ),
+    ],
+)
+def test_explain_is_sentences_the_most_important_first(sentences, changes):
+    assert sentences == report.explain(state(**changes))
+
+
+def test_instances_shows_places_and_what_no_listing_shows():
+    intent = Intent("k", "us-east-1/any/m5.large/onDemand", 2, 1, NOW, NOW, ("i-1",))
+    expected = {
+        "byPlace": {"us-east-1 m5.large": 2},
+        "intents": [
+            {
+                "launchKey": "k",
+                "offering": "us-east-1/any/m5.large/onDemand",
+                "count": 2,
+                "instanceIds": ["i-1"],
+                "settlesAt": "2026-11-23T10:00:00+00:00",
+            }
+        ],
+        "ended": ["i-9"],
+        "asOf": "2026-11-23T10:00:00+00:00",
+    }
+    assert expected == report.instances(state(memory=Memory(intents=(intent,), ended=(Ended("i-9", NOW),))))
+
+
+def test_details_tell_capacity_reason_last_edit_and_last_rejection():
+    events = [Event(NOW, f"event {index}") for index in range(9)]
+    text = report.details(state(rejections=[NOTE], events=events))
+    assert text.startswith("### w: Steady, 2 of 3 slots\n")
+    wanted = [
+        "live 2   requested 0   stopping 1   (min 1, max 9)",
+        "demand: pending 4, running 1 (reported 10:00:00 UTC)",
+        "     2 x us-east-1 m5.large",
+        "- at maxCapacity 9",
+        "- 10:00:00 event 8",
+        "**Last edit**: revision 1 at 2026-11-23 10:00:00 UTC by ops: first",
+        "**Last rejection**: 2026-11-23 10:00:00 UTC, signal `set_demand`: /pendng: unknown member",
+        "**Shared configs**: regions @ 3, zones @ 7; settings `abc`",
+    ]
+    assert [] == [each for each in wanted if each not in text.splitlines()]
+    assert report.SHOWN_EVENTS == text.count("10:00:00 event")
+
+
+def test_details_before_anything_happened():
+    text = report.details(state(demand=Demand(), counts=Counts(), reasons=[], shared_revisions={}))
+    wanted = ["demand: none reported yet (send set_demand)", "**Last rejection**: none"]
+    assert [] == [each for each in wanted if each not in text.splitlines()]
+
+
+def test_shared_status_and_details():
+    subscribers = [f"worker-type:w{index:02}" for index in range(32)]
+    value = shared(subscribers=subscribers, rejections=[NOTE], revision=2, notified=1, trouble="slow")
+    shown = json.loads(json.dumps(report.shared_status(value)))
+    revision = {"revision": 1, "at": "2026-11-23T10:00:00+00:00", "author": "ops", "reason": "first"}
+    assert ("s", "/s#", 2, 1, subscribers, [revision], "slow", NOTE.why) == (
+        *(shown[each] for each in ("name", "schema", "revision", "notified", "dependents", "revisions", "trouble")),
+        shown["lastRejection"]["why"],
+    )
+    text = report.shared_details(value)
+    assert text.startswith("### s: revision 2, 32 dependents, telling them of revision 2\n")
+    assert text.endswith("w28, w29 and 2 more")
+
+
+# --- the carried state ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("adapter", "value"), [(WORKER_TYPE, state(rejections=[NOTE])), (SHARED_CONFIG, shared())])
+def test_carried_state_survives_json(adapter, value):
+    assert value == adapter.validate_json(adapter.dump_json(value))
+
+
+def test_a_state_of_older_code_gets_defaults():
+    old = WORKER_TYPE.validate_python({"name": "w", "document": {}, "now": "2026-11-23T10:00:00.000Z"})
+    assert WorkerTypeState("w", {}, "2026-11-23T10:00:00.000Z") == old
+
+
+def test_short_logs_drop_the_oldest():
+    entries, answers = [], {}
+    for index in range(300):
+        keep(entries, index)
+        remember_answer(answers, f"u{index}", index)
+    assert list(range(300 - KEPT_NOTES, 300)) == entries
+    assert [f"u{index}" for index in range(300 - KEPT_ANSWERS, 300)] == list(answers)
+
+
+def test_old_values_go_when_there_are_too_many_or_they_are_too_large():
+    many, large = shared(), shared()
+    for revision in range(2, 30):
+        keep_value(many, ValueRevision(revision, [revision], NOW))
+        keep_value(large, ValueRevision(revision, "x" * (KEPT_BYTES // 3), NOW))
+    assert (KEPT_VALUES, 2) == (len(many.values), len(large.values))
+    assert (25, 29, 29) == tuple(many.value_at(each).revision for each in (25, 0, 3))
+
+
+def test_a_value_too_large_alone_is_still_the_current_one():
+    value = shared()
+    keep_value(value, ValueRevision(2, "x" * (KEPT_BYTES + 1), NOW))
+    assert [2] == [each.revision for each in value.values]
