@@ -79,6 +79,9 @@ async def _apply_one(client: Client, document: Document, reason: str) -> Applied
 
 async def _update(client: Client, document: Document, reason: str) -> Applied:
     handle = client.get_workflow_handle(ID_PREFIXES[document.kind] + document.name)
+    running: dict[str, Any] = await handle.query("config")
+    if _says_the_same(document, running):
+        return Applied(document.kind, document.name, Change.UNCHANGED, int(running["revision"]))
     body = document.data if document.kind is Kind.SHARED_CONFIG else {"document": document.data}
     try:
         answer: dict[str, Any] = await handle.execute_update("apply_config", {**body, "reason": reason})
@@ -86,6 +89,14 @@ async def _update(client: Client, document: Document, reason: str) -> Applied:
         return Applied(document.kind, document.name, Change.REJECTED, why=str(error.cause))
     change = Change.UNCHANGED if answer.get("unchanged") else Change.UPDATED
     return Applied(document.kind, document.name, change, int(answer["revision"]))
+
+
+def _says_the_same(document: Document, running: dict[str, Any]) -> bool:
+    """True if nothing has to be sent; a query adds nothing to the history."""
+    if document.kind is Kind.WORKER_TYPE:
+        return bool(running["document"] == document.data)
+    same_schema = str(document.data["schema"]).rstrip("#") == str(running.get("schema", "")).rstrip("#")
+    return same_schema and bool(running["value"] == document.data["value"])
 
 
 async def _refusal_of_start(handle: WorkflowHandle[Any, Any]) -> str:

@@ -29,9 +29,12 @@ class Connection:
 async def connect(connection: Connection) -> Client:
     """Connect. Raises click.ClickException with one clear line if there is no server."""
     options: dict[str, Any] = {"target_host": "localhost:7233"}
-    options |= ClientConfig.load_client_connect_config(
-        profile=connection.profile or None, config_file=connection.config_file or None
-    )
+    try:
+        options |= ClientConfig.load_client_connect_config(
+            profile=connection.profile or None, config_file=connection.config_file or None
+        )
+    except RuntimeError as error:
+        raise click.ClickException(f"the Temporal client's configuration cannot be used: {error}") from error
     options |= {"target_host": connection.address} if connection.address else {}
     options |= {"namespace": connection.namespace} if connection.namespace else {}
     try:

@@ -19,8 +19,8 @@ from urllib.parse import quote
 import click
 from temporalio.client import Client
 
+from activities.converter import data_converter
 from cli.applying import Applied, Change, apply
-from cli.connecting import Connection, connect
 from cli.demo_view import Snapshot, View
 from cli.documents import Document, Kind, load
 from cli.showing import read_statuses
@@ -69,7 +69,7 @@ def run_demo(*, once: bool, as_json: bool) -> int:
 
 
 async def _play_and_wait(stack: Stack, view: View, started: float, *, once: bool) -> tuple[dict[str, Any], list[str]]:
-    play = Play(stack, await connect(Connection(address=stack.address)), view)
+    play = Play(stack, await Client.connect(stack.address, data_converter=data_converter), view)
     watching = asyncio.create_task(play.watch())
     try:
         measured = await play.run()
@@ -117,6 +117,7 @@ class Play:
         while self.looks < enough or not holds(self.snapshot):
             if time.monotonic() - begun > PHASE_SECONDS:
                 raise NotReached(f"{what}: not within {PHASE_SECONDS:.0f} s; logs are in {self.stack.logs}")
+            self.stack.check()
             await asyncio.sleep(LOOK_SECONDS / 10)
         return time.monotonic() - begun
 

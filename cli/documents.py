@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedBase
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
 
 
 class Kind(StrEnum):
@@ -92,12 +93,22 @@ def _load_one(path: Path) -> Document | Finding:
     return Finding(path, 1, 1, text)
 
 
-def _plain(value: Any) -> Any:
-    """Plain JSON values of a loaded tree. Raises TypeError for what JSON does not have (a date must be quoted)."""
+def _plain(value: Any, done: dict[int, Any] | None = None) -> Any:
+    """Plain JSON values of a loaded tree; what an alias shares stays shared, so that a bomb of aliases stays small.
+
+    Raises TypeError for what JSON does not have (a date must be quoted).
+    """
+    done = {} if done is None else done
+    if id(value) in done:
+        return done[id(value)]
     if isinstance(value, Mapping):
-        return {_key(key): _plain(each) for key, each in value.items()}
+        done[id(value)] = {_key(key): _plain(each, done) for key, each in value.items()}
+        return done[id(value)]
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        done[id(value)] = [_plain(each, done) for each in value]
+        return done[id(value)]
+    if isinstance(value, ScalarBoolean):
+        return bool(value)
     if value is None or isinstance(value, bool):
         return value
     for kind in (str, int, float):

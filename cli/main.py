@@ -24,9 +24,10 @@ GLOBALS: list[tuple[tuple[str, ...], dict[str, Any]]] = [
     (("--address",), {"metavar": "HOST:PORT", "help": "Temporal server."}),
     (("-n", "--namespace"), {"metavar": "NAME", "help": "Temporal namespace."}),
     (("--profile",), {"metavar": "NAME", "help": "Profile of temporal.toml."}),
-    (("--config-file",), {"metavar": "FILE", "help": "A temporal.toml elsewhere."}),
+    (("--config-file",), {"type": click.Path(exists=True, dir_okay=False), "help": "A temporal.toml elsewhere."}),
 ]
-IGNORED = ("--env", "--color", "--time-format", "--log-level", "--command-timeout", "--client-connect-timeout")
+# Global options of the Temporal CLI that it hands on and that change nothing here.
+IGNORED = ("--color", "--time-format", "--log-level", "--command-timeout", "--client-connect-timeout")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -36,12 +37,18 @@ def global_options(function: Function) -> Function:
         function = click.option(*names, default=None, expose_value=False, callback=_remember, **settings)(function)
     for name in IGNORED:
         function = click.option(name, default=None, expose_value=False, hidden=True)(function)
-    return function
+    function = click.option("--no-json-shorthand-payloads", is_flag=True, expose_value=False, hidden=True)(function)
+    return click.option("--env", default=None, expose_value=False, hidden=True, callback=_refuse_env)(function)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value is not None and parameter.name is not None:
         context.ensure_object(dict)[parameter.name] = value
+
+
+def _refuse_env(_context: click.Context, _parameter: click.Parameter, value: Any) -> None:
+    if value is not None:
+        raise click.UsageError("--env is the Temporal CLI's older way; use --profile, which temporal.toml defines")
 
 
 def _connection(context: click.Context) -> Connection:
@@ -163,9 +170,10 @@ def status(context: click.Context, names: tuple[str, ...]) -> None:
 
 
 def _width() -> int:
+    """Columns of the terminal; without one, as many as it takes."""
     import shutil
 
-    return max(80, shutil.get_terminal_size((100, 24)).columns)
+    return max(80, shutil.get_terminal_size().columns) if sys.stdout.isatty() else sys.maxsize
 
 
 @cli.command()

@@ -49,29 +49,36 @@ async def ask(client: Client, name: str, query: str) -> Any:
         raise click.ClickException(f"no worker type {name!r} exists; `wm status` lists them") from error
 
 
+WIDE_COLUMNS = 120
+
+
 def status_lines(statuses: Iterable[dict[str, Any]], width: int) -> list[str]:
-    """A borderless table; the last column, why, takes what is left of the width."""
-    rows = [("WORKER TYPE", "STATE", "SLOTS", "RANGE", "WORK", "WHY"), *(_row(each) for each in statuses)]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    """A borderless table; the last column, why, takes what is left of the width. Provider and owner where they fit."""
+    titles = ["WORKER TYPE", "STATE", "SLOTS", "RANGE", "WORK"] + (
+        ["PROVIDER", "OWNER"] if width >= WIDE_COLUMNS else []
+    )
+    rows = [[*titles, "WHY"], *(_row(each, wide=width >= WIDE_COLUMNS) for each in statuses)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(titles))]
     widths[0] = min(widths[0], 28)
     lines = []
     for row in rows:
-        cells = [cell[:size].ljust(size) for cell, size in zip(row[:5], widths, strict=True)]
-        lines.append("  ".join([*cells, row[5]])[:width].rstrip())
+        cells = [cell[:size].ljust(size) for cell, size in zip(row[:-1], widths, strict=True)]
+        lines.append("  ".join([*cells, row[-1]])[:width].rstrip())
     return lines
 
 
-def _row(status: dict[str, Any]) -> tuple[str, ...]:
+def _row(status: dict[str, Any], *, wide: bool) -> list[str]:
     demand = status["demand"]
     claimed = "" if demand["claimed"] is None else f"+{demand['claimed']}"
     why = status["trouble"] or "; ".join(status["configProblems"] or status["reasons"])
     if status["state"] == "ConfigRejected" and status["lastRejection"] and not why:
         why = f"refused {status['lastRejection']['message']}: {status['lastRejection']['why']}"
-    return (
+    return [
         status["workerType"],
         status["state"],
         f"{status['actual']}/{status['desired']}",
         f"{status['minCapacity']}..{status['maxCapacity']}",
         f"{demand['pending']}{claimed}",
+        *([status["provider"], status["owner"]] if wide else []),
         why,
-    )
+    ]

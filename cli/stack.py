@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,6 +53,15 @@ class Stack:
     ports: Ports
     control: Control
     logs: Path
+    worker: subprocess.Popen[bytes]
+
+    def check(self) -> None:
+        """Raise click.ClickException with the last line of its log if the worker has died."""
+        if self.worker.poll() is not None:
+            lines = (self.logs / "worker.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise click.ClickException(
+                f"the worker ended: {lines[-1] if lines else 'without a word'} (see {self.logs})"
+            )
 
 
 @contextmanager
@@ -67,8 +77,9 @@ def start_stack(*, well_known_ports: bool) -> Iterator[Stack]:
         providers = logs / "providers.yml"
         _write_providers(providers, ec2.endpoint)
         settings = {"TEMPORAL_ADDRESS": address, "WM_PROVIDERS": str(providers), "WM_DEPLOYMENT": "demo"}
-        stack.enter_context(_child("worker", [sys.executable, "-m", "worker"], logs, settings))
-        yield Stack(address, ports, ec2.control, logs)
+        worker = stack.enter_context(_child("worker", [sys.executable, "-m", "worker"], logs, settings))
+        yield Stack(address, ports, ec2.control, logs, worker)
+    shutil.rmtree(logs, ignore_errors=True)
 
 
 def _temporal(ports: Ports, folder: Path) -> list[str]:
@@ -116,13 +127,15 @@ def _write_providers(path: Path, endpoint: str) -> None:
 
 
 @contextmanager
-def _child(name: str, command: Sequence[str], logs: Path, settings: Mapping[str, str]) -> Iterator[None]:
+def _child(
+    name: str, command: Sequence[str], logs: Path, settings: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     """A child that gets SIGTERM when we die; its output goes to a log file."""
     with (logs / f"{name}.log").open("wb") as log:
         child = subprocess.Popen(  # noqa: S603  # our own commands
             command,
             cwd=ROOT,
-            env={**os.environ, **settings},
+            env={**_own_environment(), **settings},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -130,7 +143,7 @@ def _child(name: str, command: Sequence[str], logs: Path, settings: Mapping[str,
             preexec_fn=_die_with_parent,  # noqa: PLW1509  # one call, before any thread of the child
         )
     try:
-        yield
+        yield child
     finally:
         child.send_signal(signal.SIGTERM)
         try:
@@ -138,6 +151,12 @@ def _child(name: str, command: Sequence[str], logs: Path, settings: Mapping[str,
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def _own_environment() -> dict[str, str]:
+    """The environment without what would point the children at another server, cloud or proxy."""
+    foreign = ("TEMPORAL_", "AWS_", "WM_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(foreign)}
 
 
 def _die_with_parent() -> None:

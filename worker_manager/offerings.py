@@ -19,6 +19,8 @@ from worker_manager.model import ANY_ZONE, Instance, LaunchSpec, Offering
 # instances; 100 is the most one call should ask for (botocore's own documentation of MaxCount).
 SMALLEST_BATCH = 4
 LARGEST_BATCH = 100
+# A decision travels in one payload (2 MB), and each call carries its user data (16 KB); the rest follows at once.
+MOST_CALLS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def _shares(
             if remaining <= 0:
                 break
         if not given:
-            if used == len(ranked):
+            if used == min(len(ranked), MOST_CALLS):
                 break
             used += 1
     return tuple(Share(spec, count) for spec, count in zip(ranked, counts, strict=True) if count)
@@ -157,7 +159,7 @@ def _width(ranked: Sequence[LaunchSpec], capacity: int) -> int:
     instances = math.ceil(capacity / ranked[0].offering.capacity)
     zones = len({(spec.offering.region, spec.offering.zone) for spec in ranked})
     widest = max(zones, math.ceil(instances / LARGEST_BATCH))
-    return max(1, min(len(ranked), widest, math.ceil(instances / SMALLEST_BATCH)))
+    return max(1, min(len(ranked), MOST_CALLS, widest, math.ceil(instances / SMALLEST_BATCH)))
 
 
 def _pick(

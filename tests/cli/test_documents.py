@@ -161,3 +161,17 @@ def test_one_unreadable_file_does_not_hide_the_others(write, tmp_path):
     documents, (finding,) = load([tmp_path])
     assert ["a"] == [each.name for each in documents]
     assert "cannot be read" in finding.message
+
+
+def test_a_bomb_of_aliases_stays_small(write):
+    """Ten to the ninth values, written as nine lines."""
+    lines = ["workerType: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    documents, findings = load([write("bomb.yml", "\n".join(lines))])
+    assert [] == findings
+    assert documents[0].data["a9"][0] is documents[0].data["a9"][9]
+
+
+def test_an_anchored_boolean_stays_one(write):
+    documents, _ = load([write("a.yml", "workerType: a\nflag: &flag true\n")])
+    assert documents[0].data["flag"] is True

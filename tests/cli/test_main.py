@@ -86,7 +86,17 @@ def test_help_names_every_command(wm):
         lambda path: ["validate", path, "-o", "json"],
         lambda path: ["validate", path, "--output=json"],
         lambda path: ["-o", "text", "validate", path, "-o", "json"],
-        lambda path: ["--color", "never", "--env", "prod", "--log-level", "info", "-o", "json", "validate", path],
+        lambda path: [
+            "--color",
+            "never",
+            "--no-json-shorthand-payloads",
+            "--log-level",
+            "info",
+            "-o",
+            "json",
+            "validate",
+            path,
+        ],
         lambda path: ["--command-timeout", "5s", "--time-format", "iso", "validate", path, "-o", "json"],
         lambda path: ["validate", path, "-o", "json", "--command-timeout", "5s", "--client-connect-timeout", "1s"],
     ],
@@ -96,6 +106,21 @@ def test_global_options_stand_before_or_after_the_command(place, write, wm, work
     path = write("a.yml", worker_type_text)
     result = wm(*place(str(path)))
     assert (0, []) == (result.exit_code, json.loads(result.stdout)), result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--env", "prod"], "use --profile"),
+        (["--config-file", "nowhere.toml"], "does not exist"),
+        (["--profile", "nope"], "nope"),
+    ],
+)
+def test_a_wrong_connection_option_is_one_clear_line(options, message, wm):
+    """Were it ignored, the command would speak to another server than was meant."""
+    result = wm("status", *options)
+    assert result.exit_code != 0
+    assert message in result.output + result.stderr
 
 
 @pytest.mark.parametrize("command", [["status"], ["explain", "sample"]])

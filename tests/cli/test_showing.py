@@ -21,6 +21,8 @@ def status(name: str, **members: Any) -> dict[str, Any]:
         "configProblems": [],
         "reasons": [],
         "lastRejection": None,
+        "provider": "aws-provider",
+        "owner": "owner@example.org",
     }
     return usual | members
 
@@ -28,6 +30,11 @@ def status(name: str, **members: Any) -> dict[str, Any]:
 def test_a_worker_type_is_a_line_with_its_numbers():
     shown = status("a", state="Scaling", actual=3, desired=7, demand={"pending": 4, "claimed": 3}, reasons=["because"])
     assert ["a", "Scaling", "3/7", "0..10", "4+3", "because"] == status_lines([shown], 100)[1].split()
+
+
+def test_provider_and_owner_show_where_they_fit():
+    titles = [status_lines([status("a")], width)[0].split() for width in (80, 120)]
+    assert [["PROVIDER", "OWNER"] == each[6:8] for each in titles] == [False, True]
 
 
 @pytest.mark.parametrize("width", [80, 120])
