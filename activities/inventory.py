@@ -6,6 +6,7 @@ It lists every few seconds and heartbeats what it saw, so that looking adds noth
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.fleet import FleetActivities
+from activities.heartbeat import heartbeating
 from worker_manager.errors import ProviderError
 from worker_manager.model import Instance, InstanceState
 
@@ -23,7 +25,7 @@ PAUSE_SECONDS = 2.0
 # Instances of nobody are ended after two sightings this far apart: a worker type that is just starting is not gone.
 ORPHAN_GRACE = timedelta(seconds=30)
 RECHECK = timedelta(seconds=30)
-SIGNALS_AT_ONCE = 50
+CALLS_AT_ONCE = 50
 LONGEST_BACK_OFF_SECONDS = 30.0
 TERMINATE_SECONDS = 120.0
 
@@ -35,38 +37,37 @@ class InventoryActivities:
         self._client = client
         self._fleet = fleet
         self._pause_seconds = pause_seconds
+        self._gate = asyncio.Semaphore(CALLS_AT_ONCE)
         self._kept_until: dict[str, datetime] = {}
 
     @activity.defn
     async def watch(self, provider: str) -> None:
         """Watch until cancelled or the worker stops; a retry goes on from the digests of the last heartbeat."""
         details = activity.info().heartbeat_details
-        digests: dict[str, str] = dict(details[0]) if details else {}
+        seen: dict[str, str] = dict(details[0]) if details else {}
         suspects: dict[str, datetime] = {}
         failures = 0
-        while not activity.is_worker_shutdown():
-            listing = asyncio.ensure_future(self._fleet.listing.get())
-            await self._beat_until(listing, digests)
-            try:
-                instances = listing.result()
-                failures = 0
-            except ProviderError as error:
-                failures += 1
-                activity.logger.warning("inventory of %s failed: %s", provider, error)
-                await self._pause(min(LONGEST_BACK_OFF_SECONDS, self._pause_seconds * 2**failures), digests)
-                continue
-            digests = await self._wake_changed(digests, _digests(instances))
-            suspects = await self._sweep(instances, suspects)
-            activity.heartbeat(digests)
-            await self._pause(self._pause_seconds, digests)
+        async with heartbeating(lambda: (seen,)):
+            while not activity.is_worker_shutdown():
+                try:
+                    instances = await self._fleet.listing.get()
+                    failures = 0
+                except ProviderError as error:
+                    failures += 1
+                    activity.logger.warning("inventory of %s failed: %s", provider, error)
+                    await self._pause(min(LONGEST_BACK_OFF_SECONDS, self._pause_seconds * 2**failures))
+                    continue
+                seen = await self._wake_changed(seen, _digests(instances))
+                suspects = await self._sweep(instances, suspects)
+                await self._pause(self._pause_seconds)
+            activity.heartbeat(seen)
 
     async def _wake_changed(self, before: dict[str, str], after: dict[str, str]) -> dict[str, str]:
         """Signal every worker type whose digest differs; those that cannot be told now are told at the next look."""
-        gate = asyncio.Semaphore(SIGNALS_AT_ONCE)
         changed = [name for name in {*before, *after} if before.get(name) != after.get(name)]
 
         async def wake(name: str) -> bool:
-            async with gate:
+            async with self._gate:
                 return await self._signal(name)
 
         told = dict(zip(changed, await asyncio.gather(*(wake(name) for name in changed)), strict=True))
@@ -87,7 +88,9 @@ class InventoryActivities:
         self._kept_until = {name: until for name, until in self._kept_until.items() if until > now}
         alive = [each for each in instances if each.state not in (InstanceState.GONE, InstanceState.STOPPING)]
         names = {each.worker_type for each in alive}
-        unkept = {name for name in sorted(names - self._kept_until.keys()) if not await self._is_kept(name)}
+        asked = sorted(names - self._kept_until.keys())
+        kept = await asyncio.gather(*(self._is_kept(name) for name in asked))
+        unkept = {name for name, is_kept in zip(asked, kept, strict=True) if not is_kept}
         self._kept_until.update(dict.fromkeys(names - unkept - self._kept_until.keys(), now + RECHECK))
         orphans = [each for each in alive if each.worker_type in unkept]
         first_seen = {each.instance_id: suspects.get(each.instance_id, now) for each in orphans}
@@ -111,23 +114,18 @@ class InventoryActivities:
 
     async def _is_kept(self, worker_type: str) -> bool:
         """True if its workflow runs, or if we could not find out."""
+        handle = self._client.get_workflow_handle(f"worker-type:{worker_type}")
         try:
-            handle = self._client.get_workflow_handle(f"worker-type:{worker_type}")
-            description = await handle.describe()
+            async with self._gate:
+                description = await handle.describe()
         except RPCError as error:
             return error.status is not RPCStatusCode.NOT_FOUND
         return description.status is WorkflowExecutionStatus.RUNNING
 
-    async def _beat_until(self, listing: asyncio.Future[Sequence[Instance]], digests: dict[str, str]) -> None:
-        while not listing.done():
-            await asyncio.wait([listing], timeout=1.0)
-            activity.heartbeat(digests)
-
-    async def _pause(self, seconds: float, digests: dict[str, str]) -> None:
-        until = asyncio.get_running_loop().time() + seconds
-        while (left := until - asyncio.get_running_loop().time()) > 0 and not activity.is_worker_shutdown():
-            await asyncio.sleep(min(left, 1.0))
-            activity.heartbeat(digests)
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but no longer than until the worker is to stop."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(activity.wait_for_worker_shutdown(), seconds)
 
 
 def _digests(instances: Sequence[Instance]) -> dict[str, str]:

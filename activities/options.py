@@ -53,7 +53,7 @@ DECIDE = _options(attempt=25, total=60, attempts=3)
 LAUNCH = _options(attempt=LAUNCH_ATTEMPT_SECONDS, total=LAUNCH_DEADLINE_SECONDS, attempts=LAUNCH_ATTEMPTS)
 TERMINATE = _options(attempt=60, total=300, attempts=8)
 CHECK = _options(attempt=60, total=240, attempts=6)
-NOTIFY = _options(attempt=300, total=3600, attempts=0)
+NOTIFY = _options(attempt=120, total=300, attempts=0)
 WATCH = Options(
     start_to_close_timeout=timedelta(hours=24),
     schedule_to_close_timeout=timedelta(hours=24),

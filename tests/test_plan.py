@@ -252,6 +252,12 @@ def test_no_work_at_all_ends_all_but_the_minimum_oldest_first():
     assert (["i-000", "i-001", "i-002"], 2) == (ended(decision), decision.desired)
 
 
+def test_an_unanswered_launch_is_no_surplus():
+    """Should it come to nothing, what is listed is all there is."""
+    decision = decide(config(10), fleet(some(10)), work(0), reserving(intent(10)), NOW)
+    assert [] == ended(decision)
+
+
 def test_before_any_report_nobody_is_idle():
     decision = decide(config(2), fleet(some(5)), Demand(), Memory(), NOW)
     assert ([], ["scale-in-when-idle"]) == (ended(decision), kinds(decision))

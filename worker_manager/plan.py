@@ -127,8 +127,11 @@ def _run(config: ResolvedConfig, fleet: Fleet, view: _View, demand: Demand, now:
 
 
 def _surplus(view: _View, demand: Demand) -> int:
-    """Slots more than the scale-in target; none where they are fewer than the smallest instance has."""
-    slots = view.supply.actual - capacity.scale_in_target(view.bounds, demand)
+    """Listed slots more than the scale-in target; none where they are fewer than the smallest instance has.
+
+    Intents do not count: should they come to nothing, what is listed is all there is.
+    """
+    slots = _slots(view.usable) - capacity.scale_in_target(view.bounds, demand)
     smallest = min((each.capacity for each in view.usable), default=0)
     return slots if slots >= smallest else 0
 

@@ -13,6 +13,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
+    from activities.converter import Undecodable
     from worker_manager import requests
     from worker_manager.requests import AnyMessage, MessageInvalid
 
@@ -22,11 +23,15 @@ NOTHING = RawValue(temporalio.api.common.v1.Payload(metadata={"encoding": b"json
 
 def decode(value: RawValue) -> Any:
     """The JSON behind a raw value. Raises MessageInvalid if it is not JSON."""
+    encoding = value.payload.metadata.get("encoding", b"none").decode("ascii", "replace")[:50]
+    refusal = MessageInvalid(f"not a JSON value (encoding {encoding!r}): send one json/plain argument")
     try:
-        return workflow.payload_converter().from_payload(value.payload)
+        decoded = workflow.payload_converter().from_payload(value.payload)
     except Exception as error:  # any converter, any encoding: whatever goes wrong, the message is at fault
-        encoding = value.payload.metadata.get("encoding", b"none").decode("ascii", "replace")
-        raise MessageInvalid(f"not a JSON value (encoding {encoding!r}): send one json/plain argument") from error
+        raise refusal from error
+    if isinstance(decoded, Undecodable):  # else a message that is a bare value would take it for that value
+        raise refusal
+    return decoded
 
 
 def parse(model: type[AnyMessage], value: RawValue) -> AnyMessage:

@@ -6,6 +6,7 @@ tells the dependents. They read the value themselves, when they resolve.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -145,7 +146,13 @@ class SharedConfigWorkflow:
             )
         except ActivityError as error:
             state.trouble = reason_of(error)
-            await workflow.sleep(LONGEST_BACK_OFF_SECONDS, summary="tell the dependents again after a failure")
+            self.show()
+            with contextlib.suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: bool(self.requests),
+                    timeout=LONGEST_BACK_OFF_SECONDS,
+                    timeout_summary="tell the dependents again after a failure",
+                )
             return
         state.subscribers = [each for each in state.subscribers if each not in gone]
         state.notified, state.trouble = revision, ""
@@ -231,7 +238,8 @@ class SharedConfigWorkflow:
 
 def _starting_state(args: Sequence[Any]) -> tuple[SharedConfigState, bool]:
     """The carried state, or a new one not yet admitted. Raises MessageInvalid for anything else."""
-    if len(args) == 1 and isinstance(args[0], dict) and set(args[0]) == {"carried"}:
+    is_continued = bool(workflow.info().continued_run_id)
+    if is_continued and len(args) == 1 and isinstance(args[0], dict) and set(args[0]) == {"carried"}:
         return SHARED_CONFIG.validate_python(args[0]["carried"]), True
     if len(args) != 1:
         raise MessageInvalid('start input: expected one JSON object {"name": ..., "schema": ..., "value": ...}')

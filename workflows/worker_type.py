@@ -122,7 +122,10 @@ class WorkerTypeWorkflow(WorkerTypeMessages):
         batch = self._intend(decision)
         self.show()
         self.alarm.set(_seconds_to_next_look(decision), "look again")
-        await asyncio.gather(self._launch(batch), self._terminate(decision))
+        outcomes = await asyncio.gather(self._launch(batch), self._terminate(decision), return_exceptions=True)
+        for each in outcomes:  # only now: neither may still be in flight when the next pass begins
+            if each is not None:
+                raise each
 
     def _record(self, decision: Decision) -> None:
         state = self.state
@@ -214,7 +217,7 @@ class WorkerTypeWorkflow(WorkerTypeMessages):
         self.state.document, self.state.now = document, now
         self.state.provider, self.state.owner = admission.provider, admission.owner
         self.state.config_hash = admission.config_hash
-        self.state.shared_revisions, self.state.wanted_revisions = admission.revisions, {}
+        self.state.shared_revisions = admission.revisions
         self.woken = True
 
     async def _check(self, document: dict[str, Any], now: str, summary: str) -> Admission:

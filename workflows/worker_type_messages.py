@@ -168,7 +168,8 @@ class WorkerTypeMessages:
     def shared_config_changed(self, value: RawValue) -> None:
         change = parse(SharedConfigChanged, value)
         known = max(self.state.shared_revisions.get(change.name, 0), self.state.wanted_revisions.get(change.name, 0))
-        if change.revision > known and change.name in self.state.shared_revisions:
+        # Also one not referred to yet: it may be told of while the document that refers to it is being checked.
+        if change.revision > known:
             self.state.wanted_revisions[change.name] = change.revision
             self._log(f"shared config {change.name} is at revision {change.revision}")
             self.woken = True
@@ -314,7 +315,7 @@ def _starting_state(args: Sequence[Any]) -> WorkerTypeState:
     """The carried state, or a new one for a document. Raises MessageInvalid for anything else."""
     if len(args) != 1 or not isinstance(args[0], dict):
         raise MessageInvalid("start input: expected one JSON object, the worker type document")
-    if set(args[0]) == {"carried"}:
+    if set(args[0]) == {"carried"} and workflow.info().continued_run_id:
         return WORKER_TYPE.validate_python(args[0]["carried"])
     name = args[0].get("workerType")
     if not isinstance(name, str) or workflow.info().workflow_id != ID_PREFIX + name:
