@@ -13,6 +13,7 @@ from tests.system.support import Loop, System, connect, in_process_system, tempo
 
 # One a module, so that no test meets the workflows of another module.
 NAMESPACES = ("chaos", "messages", "shared-config", "worker-type")
+SLOWEST_TEST_SECONDS = 8
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +29,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     loop = pyfuncitem._request.getfixturevalue("loop")
     names = inspect.signature(pyfuncitem.obj).parameters
-    loop.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    loop.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}), SLOWEST_TEST_SECONDS)
     return True
 
 
