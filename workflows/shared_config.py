@@ -187,7 +187,11 @@ class SharedConfigWorkflow:
             raise MessageInvalid("busy with earlier messages: send it again in a moment")
         parse(EditValue, value)
 
-    @workflow.update(description="Answers once the first value was checked and accepted")
+    # Where the start is refused, its failure is the answer.
+    @workflow.update(
+        description="Answers once the first value was checked and accepted",
+        unfinished_policy=workflow.HandlerUnfinishedPolicy.ABANDON,
+    )
     async def started(self) -> Any:
         await workflow.wait_condition(lambda: self.admitted)
         return {"revision": self.state.revision}

@@ -153,7 +153,11 @@ class WorkerTypeMessages:
     def tell_may_go(self, value: RawValue) -> None:
         self._tell("may_go", value)
 
-    @workflow.update(description="Answers once the first document was checked and accepted")
+    # Where the start is refused, its failure is the answer.
+    @workflow.update(
+        description="Answers once the first document was checked and accepted",
+        unfinished_policy=workflow.HandlerUnfinishedPolicy.ABANDON,
+    )
     async def started(self) -> Any:
         await workflow.wait_condition(lambda: bool(self.state.config_hash))
         return {"revision": self.state.revision}
