@@ -13,7 +13,7 @@ from tests.system.support import Loop, System, connect, in_process_system, tempo
 
 # One a module, so that no test meets the workflows of another module.
 NAMESPACES = ("chaos", "messages", "shared-config", "worker-type")
-SLOWEST_TEST_SECONDS = 8
+SLOWEST_TEST_SECONDS = 60
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -125,9 +125,7 @@ async def test_an_update_beyond_the_servers_own_limit_never_reaches_the_workflow
     """The server says "resource exhausted" and the client tries again; without our flags the workflow would wedge."""
     handle = await system.start(document(name_of("huge")))
     with pytest.raises(WorkflowUpdateRPCTimeoutOrCancelledError):
-        await handle.execute_update(
-            "patch_config", {"description": "x" * 3_000_000}, rpc_timeout=timedelta(seconds=0.8)
-        )
+        await asyncio.wait_for(handle.execute_update("patch_config", {"description": "x" * 3_000_000}), 1)
     await check_healthy(handle, 1)
 
 
@@ -178,6 +176,11 @@ async def test_a_bad_update_of_a_shared_config_is_refused_and_hurts_nothing(
     assert 2 == (await handle.execute_update("apply_config", {"value": MORE_ZONES}))["revision"]
 
 
+IDS = {
+    "WorkerType": "worker-type:bad-start",
+    "SharedConfig": "shared-config:bad-start",
+    "Inventory": "inventory:bad-start",
+}
 GOOD = document("bad-start")
 SHARED = {"name": "bad-start", "schema": AZS_SCHEMA, "value": ZONES}
 BAD_STARTS = [
@@ -208,12 +211,25 @@ BAD_STARTS = [
 
 @pytest.mark.parametrize(("workflow", "args", "why"), BAD_STARTS)
 async def test_a_bad_start_fails_at_once(system: System, workflow: str, args: list[Any], why: str) -> None:
-    prefixes = {"WorkerType": "worker-type", "SharedConfig": "shared-config", "Inventory": "inventory"}
-    handle = await system.start_raw(workflow, *args, id=f"{prefixes[workflow]}:bad-start")
+    handle = await system.start_raw(workflow, *args, id=IDS[workflow])
     failure = await failure_of(handle)
 
     assert ("ConfigInvalid", True) == (failure.type, failure.non_retryable)
     assert re.search(why, failure.message), failure.message
+
+
+@pytest.mark.parametrize(
+    ("workflow", "body"),
+    [("WorkerType", {**GOOD, "maxCapacity": "x"}), ("SharedConfig", {**SHARED, "value": 1})],
+    ids=["worker type", "shared config"],
+)
+async def test_a_start_that_is_refused_fails_although_somebody_waits_for_it(
+    system: System, workflow: str, body: dict[str, Any]
+) -> None:
+    handle = await system.start_raw(workflow, body, id=IDS[workflow])
+    with pytest.raises((WorkflowUpdateFailedError, RPCError)):
+        await handle.execute_update("started")
+    assert "ConfigInvalid" == (await failure_of(handle)).type
 
 
 @pytest.mark.parametrize("args", [[], [GOOD], [ALIEN, ALIEN]], ids=["no input", "an object", "unknown encoding"])
