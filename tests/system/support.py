@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 from activities import service
@@ -245,7 +245,3 @@ def in_process_system(loop: Loop, client: Client) -> Iterator[System]:
             yield System(client, emulator.control)
         finally:
             loop.run(running.__aexit__(None, None, None))
-
-
-async def is_running(handle: WorkflowHandle[Any, Any]) -> bool:
-    return (await handle.describe()).status is WorkflowExecutionStatus.RUNNING

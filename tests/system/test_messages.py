@@ -18,13 +18,12 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
-from tests.system.support import System, document, is_running, name_of, status, until_status, until_steady
+from tests.system.support import Loop, System, document, name_of, status, until_status
 
 ALIEN = RawValue(Payload(metadata={"encoding": b"binary/alien"}, data=b"\x00\x01"))
 NOT_JSON = RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b"{oops"))
 AZS_SCHEMA = "/schemas/common/aws-availability-zones.json#"
 ZONES = [{"availabilityZone": "us-west-1b", "region": "us-west-1"}]
-MORE_ZONES = [*ZONES, {"availabilityZone": "us-west-2a", "region": "us-west-2"}]
 
 BAD_SIGNALS = [
     pytest.param("set_demand", [], "one JSON argument", id="no argument"),
@@ -65,68 +64,92 @@ BAD_UPDATES = [
 ]
 
 
-async def check_healthy(handle: WorkflowHandle[Any, Any], demand: int) -> None:
-    """It answers, takes the next message, forgets the refusal where it showed, and no workflow task failed."""
-    assert {"pending": demand, "claimed": 0} == await handle.execute_update(
-        "set_demand", {"pending": demand, "claimed": 0}
-    )
-    now = await until_steady(handle, demand)
-    assert demand == now["demand"]["pending"]
-    failed = [
-        each async for each in handle.fetch_history_events() if each.HasField("workflow_task_failed_event_attributes")
-    ]
-    assert [] == failed
-    assert await is_running(handle)
+@pytest.fixture(scope="module")
+def target(system: System, loop: Loop) -> WorkflowHandle[Any, Any]:
+    """The worker type that everything wrong is sent to: whatever one message breaks, the next test notices."""
+    return loop.run(system.start(document(name_of("target"))))
+
+
+@pytest.fixture(scope="module")
+def shared_target(system: System, loop: Loop) -> WorkflowHandle[Any, Any]:
+    """The shared config that everything wrong is sent to."""
+    return loop.run(system.start_shared(name_of("shared"), ZONES, AZS_SCHEMA))
+
+
+async def check_healthy(handle: WorkflowHandle[Any, Any]) -> None:
+    """It takes the next message, forgets the refusal where it showed, and no workflow task failed."""
+    demand = {"pending": 1, "claimed": 0}
+    assert demand == await handle.execute_update("set_demand", demand)
+    now = await status(handle)
+    assert (demand, 1) == (now["demand"], now["revision"])
+    assert "ConfigRejected" != now["state"]
+    assert [] == await failed_tasks(handle)
+
+
+async def check_shared_healthy(handle: WorkflowHandle[Any, Any]) -> None:
+    """It still has the value it had, and takes an edit."""
+    assert {"revision": 1, "schema": AZS_SCHEMA, "value": ZONES} == await handle.query("value")
+    answer = await handle.execute_update("apply_config", {"value": ZONES})
+    assert (1, True) == (answer["revision"], answer["unchanged"])
+    assert [] == await failed_tasks(handle)
+
+
+async def failed_tasks(handle: WorkflowHandle[Any, Any]) -> list[Any]:
+    history = handle.fetch_history_events()
+    return [each async for each in history if each.HasField("workflow_task_failed_event_attributes")]
+
+
+async def rejection_after(handle: WorkflowHandle[Any, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """The first `status` that shows a rejection other than the last one before."""
+    return await until_status(handle, lambda now: now["lastRejection"] != before["lastRejection"])
 
 
 @pytest.mark.parametrize(("name", "args", "why"), BAD_SIGNALS)
-async def test_a_bad_signal_is_recorded_and_hurts_nothing(system: System, name: str, args: list[Any], why: str) -> None:
-    handle = await system.start(document(name_of("signal")))
-    await handle.signal(name, args=args)
-    now = await until_status(handle, lambda now: now["lastRejection"])
+async def test_a_bad_signal_is_recorded_and_hurts_nothing(
+    target: WorkflowHandle[Any, Any], name: str, args: list[Any], why: str
+) -> None:
+    before = await status(target)
+    await target.signal(name, args=args)
+    now = await rejection_after(target, before)
 
-    assert (name, "signal", "ConfigRejected") == (
-        now["lastRejection"]["message"],
-        now["lastRejection"]["via"],
-        now["state"],
-    )
-    assert re.search(why, now["lastRejection"]["why"]), now["lastRejection"]["why"]
-    await check_healthy(handle, 1)
+    last = now["lastRejection"]
+    assert (name, "signal", "ConfigRejected") == (last["message"], last["via"], now["state"])
+    assert re.search(why, last["why"]), last["why"]
+    await check_healthy(target)
 
 
 @pytest.mark.parametrize(("name", "args", "why"), BAD_UPDATES)
-async def test_a_bad_update_is_refused_and_hurts_nothing(system: System, name: str, args: list[Any], why: str) -> None:
-    handle = await system.start(document(name_of("update")))
+async def test_a_bad_update_is_refused_and_hurts_nothing(
+    target: WorkflowHandle[Any, Any], name: str, args: list[Any], why: str
+) -> None:
     with pytest.raises(WorkflowUpdateFailedError) as refusal:
-        await handle.execute_update(name, args=args)
+        await target.execute_update(name, args=args)
 
     assert re.search(why, str(refusal.value.cause)), refusal.value.cause
-    assert 1 == (await status(handle))["revision"]
-    await check_healthy(handle, 1)
+    await check_healthy(target)
 
 
-async def test_a_signal_that_is_too_large_is_refused_by_the_server(system: System) -> None:
-    handle = await system.start(document(name_of("large")))
+async def test_a_signal_that_is_too_large_is_refused_by_the_server(target: WorkflowHandle[Any, Any]) -> None:
     with pytest.raises(RPCError, match=r"(?i)exceeds|too large|larger than"):
-        await handle.signal("apply_config", {"document": {"description": "x" * 3_000_000}})
-    await check_healthy(handle, 1)
+        await target.signal("apply_config", {"document": {"description": "x" * 3_000_000}})
+    await check_healthy(target)
 
 
-async def test_an_update_that_is_too_large_is_refused(system: System) -> None:
-    handle = await system.start(document(name_of("large")))
+async def test_an_update_that_is_too_large_is_refused(target: WorkflowHandle[Any, Any]) -> None:
     with pytest.raises(WorkflowUpdateFailedError) as refusal:
-        await handle.execute_update("patch_config", {"description": "x" * 1_500_000})
+        await target.execute_update("patch_config", {"description": "x" * 1_500_000})
     assert len(str(refusal.value.cause)) < 10_000
     assert "larger than 256 KiB" in str(refusal.value.cause)
-    await check_healthy(handle, 1)
+    await check_healthy(target)
 
 
-async def test_an_update_beyond_the_servers_own_limit_never_reaches_the_workflow(system: System) -> None:
+async def test_an_update_beyond_the_servers_own_limit_never_reaches_the_workflow(
+    target: WorkflowHandle[Any, Any],
+) -> None:
     """The server says "resource exhausted" and the client tries again; without our flags the workflow would wedge."""
-    handle = await system.start(document(name_of("huge")))
     with pytest.raises(WorkflowUpdateRPCTimeoutOrCancelledError):
-        await asyncio.wait_for(handle.execute_update("patch_config", {"description": "x" * 3_000_000}), 1)
-    await check_healthy(handle, 1)
+        await asyncio.wait_for(target.execute_update("patch_config", {"description": "x" * 3_000_000}), 1)
+    await check_healthy(target)
 
 
 BAD_SHARED_SIGNALS = [
@@ -142,16 +165,15 @@ BAD_SHARED_SIGNALS = [
 
 @pytest.mark.parametrize(("name", "args", "why"), BAD_SHARED_SIGNALS)
 async def test_a_bad_signal_to_a_shared_config_is_recorded_and_hurts_nothing(
-    system: System, name: str, args: list[Any], why: str
+    shared_target: WorkflowHandle[Any, Any], name: str, args: list[Any], why: str
 ) -> None:
-    handle = await system.start_shared(name_of("shared"), ZONES, AZS_SCHEMA)
-    await handle.signal(name, args=args)
-    last = (await until_status(handle, lambda now: now["lastRejection"]))["lastRejection"]
+    before = await status(shared_target)
+    await shared_target.signal(name, args=args)
+    last = (await rejection_after(shared_target, before))["lastRejection"]
 
     assert (name, "signal") == (last["message"], last["via"])
     assert re.search(why, last["why"]), last["why"]
-    answer = await handle.execute_update("apply_config", {"value": MORE_ZONES})
-    assert 2 == answer["revision"]
+    await check_shared_healthy(shared_target)
 
 
 BAD_SHARED_UPDATES = [
@@ -165,15 +187,13 @@ BAD_SHARED_UPDATES = [
 
 @pytest.mark.parametrize(("name", "args", "why"), BAD_SHARED_UPDATES)
 async def test_a_bad_update_of_a_shared_config_is_refused_and_hurts_nothing(
-    system: System, name: str, args: list[Any], why: str
+    shared_target: WorkflowHandle[Any, Any], name: str, args: list[Any], why: str
 ) -> None:
-    handle = await system.start_shared(name_of("shared"), ZONES, AZS_SCHEMA)
     with pytest.raises(WorkflowUpdateFailedError) as refusal:
-        await handle.execute_update(name, args=args)
+        await shared_target.execute_update(name, args=args)
 
     assert re.search(why, str(refusal.value.cause)), refusal.value.cause
-    assert 1 == (await handle.query("value"))["revision"]
-    assert 2 == (await handle.execute_update("apply_config", {"value": MORE_ZONES}))["revision"]
+    await check_shared_healthy(shared_target)
 
 
 IDS = {
