@@ -94,7 +94,7 @@ class View:
         for title, width, justify in (("worker type", 24, "left"), ("state", 10, "left"), ("slots", 9, "right")):
             table.add_column(title, min_width=width, justify=justify, no_wrap=True)  # type: ignore[arg-type]
         table.add_column("", min_width=BAR_COLUMNS, no_wrap=True)
-        table.add_column("rev", justify="right", no_wrap=True)
+        table.add_column("rev", min_width=3, justify="right", no_wrap=True)
         if wide:
             table.add_column("why", no_wrap=True, overflow="ellipsis")
         for name, status in self._rows(snapshot):
