@@ -230,9 +230,14 @@ async def workers(client: Client, endpoint: str) -> AsyncIterator[None]:
             await stack.enter_async_context(each)
         await service.start_inventories(client, [PROVIDER])
         yield
-        async for execution in client.list_workflows("ExecutionStatus = 'Running'"):
-            with contextlib.suppress(RPCError):  # ended by itself meanwhile
-                await client.get_workflow_handle(execution.id).terminate()
+        await end_all(client)
+
+
+async def end_all(client: Client) -> None:
+    """End every workflow of the namespace."""
+    async for execution in client.list_workflows("ExecutionStatus = 'Running'"):
+        with contextlib.suppress(RPCError):  # ended by itself meanwhile
+            await client.get_workflow_handle(execution.id).terminate()
 
 
 @contextmanager
