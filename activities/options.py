@@ -14,8 +14,8 @@ WORKFLOW_QUEUE = "worker-manager"
 
 HEARTBEAT_SECONDS = 6.0
 
-# A launch may be sent as long as its activity may still be attempted; an intent is reserved beyond that (DESIGN.md,
-# "No leak, no double").
+# A launch may be sent as long as its activity may still be attempted; an intent is reserved beyond
+# that, for as long as the cloud may take to let the call take effect.
 LAUNCH_ATTEMPT_SECONDS = 45.0
 LAUNCH_DEADLINE_SECONDS = 150.0
 SETTLE_MARGIN_SECONDS = 10.0

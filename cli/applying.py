@@ -84,9 +84,13 @@ async def _update(client: Client, document: Document, reason: str) -> Applied:
         return Applied(document.kind, document.name, Change.UNCHANGED, int(running["revision"]))
     body = document.data if document.kind is Kind.SHARED_CONFIG else {"document": document.data}
     try:
-        answer: dict[str, Any] = await handle.execute_update("apply_config", {**body, "reason": reason})
+        answer: dict[str, Any] = await asyncio.wait_for(
+            handle.execute_update("apply_config", {**body, "reason": reason}), ADMITTED_WITHIN_SECONDS
+        )
     except WorkflowUpdateFailedError as error:
         return Applied(document.kind, document.name, Change.REJECTED, why=str(error.cause))
+    except TimeoutError:  # the server refuses what is too large, and the client repeats it for ever
+        return Applied(document.kind, document.name, Change.REJECTED, why="no answer within a minute; is it too large?")
     change = Change.UNCHANGED if answer.get("unchanged") else Change.UPDATED
     return Applied(document.kind, document.name, change, int(answer["revision"]))
 
