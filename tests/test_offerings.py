@@ -115,15 +115,10 @@ def test_what_refused_is_closed_and_the_others_take_its_share(counts, closed):
 
 
 @pytest.mark.parametrize("keys", [[ALL_OFFERINGS], ["us-east-1", "us-west-2"]])
-def test_when_everything_is_closed_nothing_is_placed_until_the_first_opens(keys):
+def test_when_everything_is_closed_nothing_is_placed_and_the_refusals_say_why(keys):
     refusals = tuple(refusal(key, minutes=5 + index) for index, key in enumerate(keys))
     placement = place(ZONES, 9, 100, empty(), refusals, now=NOW)
-    assert ((), 9, NOW + 5 * MINUTE, refusals) == (
-        placement.shares,
-        placement.unplaced,
-        placement.closed_until,
-        placement.refusals,
-    )
+    assert ((), 9, refusals) == (placement.shares, placement.unplaced, placement.refusals)
 
 
 def test_what_refused_before_is_probed_with_one_instance():

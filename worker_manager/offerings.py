@@ -37,14 +37,13 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The shares chosen, the slots that found no place, and until when all offerings are closed (None: not all are).
+    """The shares chosen, the slots that found no place, and the refusals that stand in the way.
 
     `limited`: slots found no place because a share may not be larger now (a probe, or the most one call asks for).
     """
 
     shares: tuple[Share, ...] = ()
     unplaced: int = 0
-    closed_until: datetime | None = None
     refusals: tuple[Refusal, ...] = ()
     limited: bool = False
 
@@ -84,13 +83,12 @@ def place(
     blocking = {each.key: each for each in refusals}
     open_specs = [spec for spec in specs if not _is_closed(spec.offering, blocking, now)]
     if not open_specs:
-        until = min((each.blocked_until for each in refusals if each.blocked_until > now), default=None)
-        return Placement(unplaced=capacity, closed_until=until, refusals=tuple(refusals))
+        return Placement(unplaced=capacity, refusals=tuple(refusals))
     ranked = _ranked(open_specs, load)
     shares = _shares(ranked, capacity, headroom, blocking)
     unplaced = max(0, capacity - sum(share.capacity for share in shares))
     limited = unplaced > 0 and any(share.count == _limit(share.spec.offering, blocking) for share in shares)
-    return Placement(shares, unplaced, None, tuple(each for each in refusals if each.blocked_until > now), limited)
+    return Placement(shares, unplaced, tuple(each for each in refusals if each.blocked_until > now), limited)
 
 
 def _is_closed(offering: Offering, blocking: Mapping[str, Refusal], now: datetime) -> bool:
