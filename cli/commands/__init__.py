@@ -1,0 +1,1 @@
+"""One module a command or family of commands. They import what they need when they run."""
