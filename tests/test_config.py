@@ -143,7 +143,7 @@ def test_the_defaults_are_those_of_the_schema():
         ({"userData": {"x": "\ud800"}}, "/userData/x", "half a character"),
         ({"userData": {1: 2}}, "/userData", "the key 1 is not a text"),
         ({"userData": {"x": "y" * 300_000}}, "", "larger than 256 KiB"),
-        ({"userData": {"x": "y" * 17_000}}, "/regions", "user data of instances in 'us-east-1'"),
+        ({"userData": {"x": "y" * 17_000}}, "/userData", "user data of instances in 'us-east-1'"),
         ({"secrets": {"a": "plain"}}, "/secrets/a", "this value (not shown)"),
         ({"launchSpec": {"MaxCount": 5}}, "/launchSpec/MaxCount", "must not be given"),
         ({"launchSpec.SubnetId": "subnet-566e060c", "launchSpec.SecurityGroups": ["x"]}, "/regions", "default VPC"),

@@ -1,4 +1,4 @@
-"""The examples are what they say: a real fleet, accepted unchanged, and the plan's own worker type."""
+"""The examples are what they say: a real fleet, accepted unchanged, the plan's own worker type, a fleet per kind."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from schemas import loader
 from worker_manager.config import SharedValue, check_shared_config, collect_references, may_loop, render, resolve
-from worker_manager.kinds import kind
+from worker_manager.kinds import kind, kind_of_provider
 from worker_manager.provider import ProviderRecord
 
 ROOT = Path(__file__).parent.parent
 FLEET = ROOT / "examples" / "fleet-2019"
 PLAN = ROOT / "examples" / "plan"
+CLOUDS = sorted((ROOT / "examples" / "clouds").iterdir())
 RENDERED = ROOT / "tests" / "data" / "fleet-2019" / "rendered"
 NOW = "2026-11-23T10:00:00.000Z"
 
@@ -43,7 +45,7 @@ def test_the_fleet_is_complete():
     assert len(list(RENDERED.glob("*.json"))) == 30
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*/shared-configs/*.yml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("shared-configs/*.yml")), ids=lambda path: path.stem)
 def test_every_shared_config_is_accepted(path):
     document = load(path)
     assert check_shared_config(document) == ()
@@ -78,3 +80,32 @@ def test_the_plans_worker_type_follows_a_shared_config_with_hyphens_in_its_name(
     config = resolve(document, shared_configs(PLAN), now=NOW, kind=kind("aws"), record=record())
     assert {spec.offering.region for spec in config.launch_specs} == {"us-east-1", "us-west-1", "us-west-2"}
     assert config.document == json.loads((RENDERED / "github-worker.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for folder in CLOUDS for path in worker_types(folder)],
+    ids=lambda path: f"{path.parts[-3]}-{path.stem}",
+)
+def test_every_worker_type_of_a_cloud_is_accepted(path):
+    folder = path.parent.parent
+    document = load(path)
+    assert kind_of_provider(document["provider"], {}) == folder.name
+    config = resolve(document, shared_configs(folder), now=NOW, kind=kind(folder.name))
+    assert config.worker_type == path.stem
+    assert config.launch_specs
+
+
+@pytest.mark.parametrize("folder", CLOUDS, ids=lambda path: path.name)
+def test_the_worker_types_of_a_cloud_use_all_its_shared_configs_and_more_than_references(folder):
+    documents = [load(path) for path in worker_types(folder)]
+    used = {reference.name for document in documents for reference in collect_references(document)}
+    shared = shared_configs(folder)
+    assert used == set(shared)
+    offered = {entry.schema for entry in loader.provider_schemas(folder.name).shared_configs}
+    assert {value.schema for value in shared.values()} <= offered
+    assert any(may_loop(document) for document in documents)
+
+
+def test_every_kind_has_an_example():
+    assert [folder.name for folder in CLOUDS] == list(loader.provider_kinds())

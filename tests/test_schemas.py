@@ -1,4 +1,4 @@
-"""The published schemas themselves: documented, closed, portable, and neither too strict nor too lax for EC2."""
+"""The published schemas themselves: documented, closed, portable, and of the SDK's own names and types."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ import botocore.session
 import pytest
 
 from schemas import loader
-from worker_manager.config import check_shared_value
+from worker_manager.config import resolve
+from worker_manager.kinds import kind as kind_named
 
+NOW = "2026-11-23T10:00:00.000Z"
 LAUNCH_SPEC = "/schemas/aws/launch-spec.json#"
 REGIONS = "/schemas/common/aws-regions.json#"
 ZONES = "/schemas/common/aws-availability-zones.json#"
 TYPES = "/schemas/common/aws-instance-types.json#"
-SETTINGS = "/schemas/common/launch-settings.json#"
+DOCKER_REGIONS = "/schemas/common/aws-regions-docker-worker.json#"
+SMALL_TYPES = "/schemas/common/aws-instance-types-small.json#"
+LARGE_TYPES = "/schemas/common/aws-instance-types-large.json#"
+TAGS = "/schemas/common/tags.json#"
+LIFECYCLE = "/schemas/common/lifecycle.json#"
+USER_DATA = "/schemas/common/user-data.json#"
+SIZES = (SMALL_TYPES, LARGE_TYPES)
 
 
 def errors(schema_id, value):
@@ -92,9 +100,37 @@ def test_worker_configuration_refers_to_the_very_schemas_of_shared_configs():
     assert {name: properties[name] for name in expected} == {name: {"$ref": ref} for name, ref in expected.items()}
 
 
-def test_worker_configuration_takes_over_every_common_property():
+@pytest.mark.parametrize("kind", loader.provider_kinds())
+def test_worker_configuration_takes_over_every_common_property(kind):
     common = loader.schema("/schemas/common/worker-type.json#")["properties"]
-    assert common.keys() <= loader.schema("/schemas/aws/worker-config.json#")["properties"].keys()
+    found = loader.schema(loader.provider_schemas(kind).worker_configuration)["properties"]
+    assert {name for name in common if "/common/worker-type.json#" not in found[name]["$ref"]} == set()
+
+
+@pytest.mark.parametrize("kind", loader.provider_kinds())
+def test_the_examples_of_worker_types_keep_the_rules_which_no_schema_states(kind):
+    schema = loader.schema(loader.provider_schemas(kind).worker_configuration)
+    assert all(resolve(each, {}, now=NOW, kind=kind_named(kind)).launch_specs for each in schema["examples"])
+
+
+@pytest.mark.parametrize("kind", loader.provider_kinds())
+def test_every_kind_lets_lifecycle_tags_and_user_data_be_shared(kind):
+    entries = {entry.name: entry.schema for entry in loader.provider_schemas(kind).shared_configs}
+    assert {"lifecycle": LIFECYCLE, "tags": TAGS, "user data": USER_DATA}.items() <= entries.items()
+
+
+@pytest.mark.parametrize(("narrower", "wider"), [(DOCKER_REGIONS, REGIONS), (SMALL_TYPES, TYPES), (LARGE_TYPES, TYPES)])
+def test_a_narrower_schema_is_built_on_the_one_whose_place_it_fits(narrower, wider):
+    assert loader.schema(narrower)["allOf"][0] == {"$ref": wider}
+
+
+def test_small_and_large_share_all_instance_types_of_the_sdk_between_them():
+    types = botocore.session.get_session().get_service_model("ec2").shape_for("InstanceType").enum
+    entries = [{"instanceType": name} for name in types]
+    small, large = ({entry["instanceType"] for entry in entries if not errors(each, [entry])} for each in SIZES)
+    assert (small | large, small & large) == (set(types), set())
+    assert {"t3.nano", "m5.xlarge"} <= small
+    assert {"m5.2xlarge", "m5.metal", "m7i.metal-48xl"} <= large
 
 
 def patterns(value):
@@ -128,130 +164,50 @@ def test_every_instance_type_and_region_of_the_sdk_is_accepted():
     assert len(regions) > 30
 
 
-def test_launch_settings_are_parameters_of_run_instances_with_its_very_enumerations():
+JSON_TYPES = {
+    "structure": "object",
+    "list": "array",
+    "string": "string",
+    "integer": "integer",
+    "boolean": "boolean",
+}
+
+
+def disagreements(schema, shape, path="", defs=None):
+    """Where a schema and a shape of the SDK differ in members, types or enumerations."""
+    defs = schema.get("$defs") if defs is None else defs
+    schema = defs[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    if "type" in schema and schema["type"] != JSON_TYPES[shape.type_name]:
+        yield path
+    for name, below in schema.get("properties", {}).items():
+        if name not in shape.members:
+            yield f"{path}/{name}"
+        else:
+            yield from disagreements(below, shape.members[name], f"{path}/{name}", defs)
+    if "items" in schema:
+        yield from disagreements(schema["items"], shape.member, f"{path}/items", defs)
+    if shape.type_name == "string" and shape.enum and set(schema.get("enum", ())) - set(shape.enum):
+        yield path
+
+
+def test_launch_settings_are_parameters_of_run_instances_of_its_very_types_and_enumerations():
     model = botocore.session.get_session().get_service_model("ec2")
-    shape = model.operation_model("RunInstances").input_shape
-    schema = loader.schema(LAUNCH_SPEC)
-    assert set(schema["properties"]) <= set(shape.members)
-    assert set(schema["$defs"]["ebs"]["properties"]) <= set(model.shape_for("EbsBlockDevice").members)
+    schema, shape = loader.schema(LAUNCH_SPEC), model.operation_model("RunInstances").input_shape
+    assert list(disagreements(schema, shape)) == []
     assert set(schema["$defs"]["ebs"]["properties"]["VolumeType"]["enum"]) == set(model.shape_for("VolumeType").enum)
-
-
-def ebs(**settings):
-    return {"BlockDeviceMappings": [{"DeviceName": "/dev/xvdb", "Ebs": settings}]}
-
-
-@pytest.mark.parametrize(
-    ("schema_id", "value"),
-    [
-        (LAUNCH_SPEC, {}),
-        (LAUNCH_SPEC, {"ImageId": "ami-17373968"}),
-        (LAUNCH_SPEC, {"EbsOptimized": True, "Monitoring": {"Enabled": True}}),
-        (LAUNCH_SPEC, {"IamInstanceProfile": {"Arn": "arn:aws:iam::123456789012:instance-profile/ci/worker"}}),
-        (LAUNCH_SPEC, {"InstanceMarketOptions": {"SpotOptions": {"MaxPrice": "0.12"}}}),
-        (LAUNCH_SPEC, ebs(VolumeType="gp3", VolumeSize=65536, Iops=80000, Throughput=2000)),
-        (LAUNCH_SPEC, ebs(VolumeType="io1", VolumeSize=4, Iops=100)),
-        (LAUNCH_SPEC, ebs(VolumeSize=1)),
-        (LAUNCH_SPEC, {"BlockDeviceMappings": [{"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"}]}),
-        (LAUNCH_SPEC, {"TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "a b", "Value": ""}]}]}),
-        (ZONES, [{"availabilityZone": "us-west-2-lax-1a", "region": "us-west-2"}]),
-        (TYPES, [{"instanceType": "u-6tb1.112xlarge", "capacity": 64, "utility": 0.01}]),
-        (SETTINGS, {"secrets": {"key": "ssm:/ci/key", "other": "arn:aws:secretsmanager:us-east-1:1:secret:x"}}),
-        (SETTINGS, {"secrets": {}, "scopes": [], "userData": {"anything": [None, {"goes": 1.5}]}}),
-    ],
-)
-def test_what_ec2_would_take_is_accepted(schema_id, value):
-    assert check_shared_value(schema_id, value) == ()
+    spot = schema["properties"]["InstanceMarketOptions"]["properties"]["SpotOptions"]["properties"]
+    assert spot.keys() == model.shape_for("SpotMarketOptions").members.keys()
 
 
 @pytest.mark.parametrize(
-    ("schema_id", "value", "pointer", "message"),
+    ("name", "planted", "expected"),
     [
-        (REGIONS, [], "", "1 or more entries"),
-        (REGIONS, {}, "", "must be a list, not an object"),
-        (REGIONS, [{"region": "us-east1"}], "/0/region", "right form: name of an AWS region"),
-        (REGIONS, [{"region": "us-east-1\n"}], "/0/region", "right form"),
-        (REGIONS, [{"regoin": "us-east-1"}], "/0/regoin", "did you mean 'region'?"),
-        (REGIONS, [{"regoin": "us-east-1"}], "/0", "'region' is missing"),
-        (REGIONS, [{"region": "us-east-1"}, {"region": "us-east-1"}], "/1", "the same region as in entry 0"),
-        (ZONES, [{"availabilityZone": "us-east-1a", "region": "us-west-1"}], "/0/availabilityZone", "does not lie in"),
-        (ZONES, [{"availabilityZone": "us-east-11a", "region": "us-east-1"}], "/0/availabilityZone", "does not lie in"),
-        (ZONES, [{"availabilityZone": "us-east-1", "region": "us-east-1"}], "/0/availabilityZone", "right form"),
-        (ZONES, [{"availabilityZone": "us-east-1a", "region": "us-east-1"}] * 2, "/1", "the same availabilityZone"),
-        (TYPES, [{"instanceType": "m5"}], "/0/instanceType", "right form"),
-        (TYPES, [{"instanceType": "m5.lrage"}], "/0/instanceType", "right form"),
-        (TYPES, [{"instanceType": "m5.large"}] * 2, "/1", "the same instanceType as in entry 0"),
-        (TYPES, [{"instanceType": "m5.large", "capacity": 0}], "/0/capacity", "at least 1, not 0"),
-        (TYPES, [{"instanceType": "m5.large", "capacity": 1.5}], "/0/capacity", "a whole number, not 1.5"),
-        (TYPES, [{"instanceType": "m5.large", "capacity": True}], "/0/capacity", "a whole number, not true"),
-        (TYPES, [{"instanceType": "m5.large", "utility": 0}], "/0/utility", "more than 0, not 0"),
-        (LAUNCH_SPEC, {"ImageId": "ami-1234"}, "/ImageId", "8 or 17 hexadecimal digits"),
-        (LAUNCH_SPEC, {"ImageId": "ami-ABCDEF01"}, "/ImageId", "right form"),
-        (LAUNCH_SPEC, {"SubnetId": "sn-12345678"}, "/SubnetId", "right form"),
-        (LAUNCH_SPEC, {"SecurityGroupIds": "sg-12345678"}, "/SecurityGroupIds", "must be a list"),
-        (LAUNCH_SPEC, {"SecurityGroupIds": ["docker-worker"]}, "/SecurityGroupIds/0", "right form"),
-        (LAUNCH_SPEC, {"SecurityGroupIds": ["sg-12345678"] * 2}, "/SecurityGroupIds", "more than once"),
-        (LAUNCH_SPEC, {"SecurityGroups": ["sg-12345678"]}, "/SecurityGroups/0", "not an id"),
-        (LAUNCH_SPEC, {"KeyName": ""}, "/KeyName", "right form"),
-        (LAUNCH_SPEC, {"KeyName": "k" * 256}, "/KeyName", "right form"),
-        (LAUNCH_SPEC, {"EbsOptimized": "yes"}, "/EbsOptimized", "true or false, not 'yes'"),
-        (LAUNCH_SPEC, {"Monitoring": True}, "/Monitoring", "must be an object, not true"),
-        (LAUNCH_SPEC, {"IamInstanceProfile": {}}, "/IamInstanceProfile", "1 or more keys"),
-        (LAUNCH_SPEC, {"IamInstanceProfile": {"Name": "a b"}}, "/IamInstanceProfile/Name", "right form"),
-        (LAUNCH_SPEC, {"MinCount": 1}, "/MinCount", "must not be given: set by Worker Manager from the demand"),
-        (LAUNCH_SPEC, {"ClientToken": "x"}, "/ClientToken", "must not be given: set by Worker Manager"),
-        (LAUNCH_SPEC, {"UserData": "x"}, "/UserData", "use `userData` beside `launchSpec`"),
-        (LAUNCH_SPEC, {"InstanceType": "m5.large"}, "/InstanceType", "use `instanceTypes`"),
-        (LAUNCH_SPEC, {"Placement": {"AvailabilityZone": "a"}}, "/Placement/AvailabilityZone", "availabilityZones"),
-        (LAUNCH_SPEC, {"DisableApiTermination": True}, "/DisableApiTermination", "must not be given"),
-        (LAUNCH_SPEC, {"ImageID": "ami-17373968"}, "/ImageID", "did you mean 'ImageId'?"),
-        (LAUNCH_SPEC, {"InstanceMarketOptions": {"MarketType": "Spot"}}, "/InstanceMarketOptions/MarketType", "'spot'"),
-        (LAUNCH_SPEC, {"InstanceMarketOptions": {"SpotOptions": {"MaxPrice": "0.00"}}}, "", "right form"),
-        (LAUNCH_SPEC, {"InstanceMarketOptions": {"SpotOptions": {"SpotInstanceType": "persistent"}}}, "", "one-time"),
-        (
-            LAUNCH_SPEC,
-            {"BlockDeviceMappings": [{"DeviceName": "/dev/sdb"}]},
-            "/BlockDeviceMappings/0",
-            "2 or more keys",
-        ),
-        (LAUNCH_SPEC, {"BlockDeviceMappings": ebs()["BlockDeviceMappings"]}, "", "1 or more keys"),
-        (LAUNCH_SPEC, ebs(VolumeType="gp9"), "", "did you mean 'gp"),
-        (LAUNCH_SPEC, ebs(VolumeSize=0), "", "at least 1, not 0"),
-        (LAUNCH_SPEC, ebs(VolumeSize=65537), "", "at most 65536"),
-        (LAUNCH_SPEC, ebs(VolumeType="gp2", VolumeSize=16385), "", "1 to 16384 GiB for gp2"),
-        (LAUNCH_SPEC, ebs(VolumeType="st1", VolumeSize=124), "", "125 to 16384 GiB"),
-        (LAUNCH_SPEC, ebs(VolumeType="standard", VolumeSize=1025), "", "1 to 1024 GiB"),
-        (LAUNCH_SPEC, ebs(VolumeType="gp2", Iops=300), "", "volumes of this type have no such setting"),
-        (LAUNCH_SPEC, ebs(VolumeType="gp3", Iops=2999), "", "3000 to 80000"),
-        (LAUNCH_SPEC, ebs(VolumeType="io2", VolumeSize=10), "", "'Iops' is missing"),
-        (LAUNCH_SPEC, ebs(VolumeType="io1", Throughput=125, Iops=100), "", "no such setting"),
-        (LAUNCH_SPEC, ebs(VolumeSize=1, KmsKeyId="k", Encrypted=False), "", "must be true: must be true where"),
-        (LAUNCH_SPEC, {"BlockDeviceMappings": ebs(VolumeSize=1)["BlockDeviceMappings"] * 2}, "", "same DeviceName"),
-        (LAUNCH_SPEC, {"TagSpecifications": [{"ResourceType": "instance", "Tags": []}]}, "", "1 or more entries"),
-        (SETTINGS, {"scopes": ["é"]}, "/scopes/0", "printable ASCII"),
-        (SETTINGS, {"secrets": {"key": {"value": "x"}}}, "/secrets/key", "must be a text"),
-        (SETTINGS, {"userData": {"a": {"$eval": "context.b"}}}, "/userData/a/$eval", "shared values are plain data"),
-        ("/schemas/common/aws-region.json#", [], "", "did you mean '/schemas/common/aws-regions.json#'?"),
+        ("KeyName", {"type": "integer"}, "/KeyName"),
+        ("KeyNmae", {"type": "string"}, "/KeyNmae"),
+        ("Placement", {"properties": {"Tenancy": {"enum": ["shared"]}}}, "/Placement/Tenancy"),
+        ("NetworkInterfaces", {"items": {"properties": {"Gruops": {}}}}, "/NetworkInterfaces/items/Gruops"),
     ],
 )
-def test_what_ec2_would_refuse_is_refused(schema_id, value, pointer, message):
-    problems = check_shared_value(schema_id, value)
-    assert [p for p in problems if p.pointer.startswith(pointer) and message in p.message], problems
-
-
-@pytest.mark.parametrize("key", ["wm-launch", "aws:x", "AWS:x", "", "k" * 129])
-def test_tags_that_are_not_the_users_to_set_are_refused(key):
-    value = {"TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": key, "Value": "v"}]}]}
-    assert [p.pointer for p in check_shared_value(LAUNCH_SPEC, value)] == ["/TagSpecifications/0/Tags/0/Key"]
-
-
-@pytest.mark.parametrize("secret", ["hunter2-very-secret", ["hunter2-very-secret"], {"v": "hunter2-very-secret"}])
-def test_a_secret_written_by_mistake_is_refused_and_not_repeated(secret):
-    (problem,) = check_shared_value(SETTINGS, {"secrets": {"password": secret}})
-    assert problem.pointer == "/secrets/password"
-    assert "hunter2" not in problem.message
-
-
-def test_messages_show_at_most_80_characters_of_a_value():
-    (problem,) = check_shared_value(LAUNCH_SPEC, {"KeyName": "long" * 5000})
-    assert len(problem.message) < 250
+def test_a_disagreement_with_the_sdk_would_be_noticed(name, planted, expected):
+    shape = botocore.session.get_session().get_service_model("ec2").operation_model("RunInstances").input_shape
+    assert list(disagreements({"properties": {name: planted}, "$defs": {}}, shape)) == [expected]

@@ -47,6 +47,7 @@ MAX_RENDERED_BYTES = 1024 * 1024
 
 _SHARED_CONFIG_SCHEMA = "/schemas/common/shared-config.json#"
 _COMMON_SCHEMA = "/schemas/common/worker-type.json#"
+_LIFECYCLE_SCHEMA = "/schemas/common/lifecycle.json#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +186,14 @@ def _rendered_problems(
 
 def _resolved(document: dict[str, Any], kind: ProviderKind, revisions: dict[str, int]) -> ResolvedConfig:
     specs = tuple(kind.launch_specs(document))
-    lifecycle = {**_defaults("lifecycle"), **document.get("lifecycle", {})}
+    lifecycle = {**_defaults(_LIFECYCLE_SCHEMA), **document.get("lifecycle", {})}
     return ResolvedConfig(
         worker_type=document["workerType"],
         provider=document["provider"],
         document=document,
         min_capacity=document["minCapacity"],
         max_capacity=document["maxCapacity"],
-        scaling_ratio=float(document.get("scalingRatio", _defaults()["scalingRatio"])),
+        scaling_ratio=float(document.get("scalingRatio", _defaults(_COMMON_SCHEMA)["scalingRatio"])),
         scale_in=lifecycle["scaleIn"],
         scale_in_cooldown_seconds=float(lifecycle["scaleInCooldownSeconds"]),
         drain_timeout_seconds=float(lifecycle["drainTimeoutSeconds"]),
@@ -202,10 +203,9 @@ def _resolved(document: dict[str, Any], kind: ProviderKind, revisions: dict[str,
     )
 
 
-def _defaults(member: str = "") -> dict[str, Any]:
-    """The defaults which the common schema states, of the document or of one of its members."""
-    schema = loader.schema(_COMMON_SCHEMA)
-    properties = (schema["properties"][member] if member else schema)["properties"]
+def _defaults(schema_id: str) -> dict[str, Any]:
+    """The defaults which the schema of an object states for its members."""
+    properties = loader.schema(schema_id)["properties"]
     return {name: each["default"] for name, each in properties.items() if "default" in each}
 
 

@@ -96,6 +96,8 @@ def _origin(template: Any, within: str) -> str:
 
 def _problems_of(error: ValidationError, absent: frozenset[str]) -> Iterator[Problem]:
     pointer = "".join(pointer_join("", step) for step in error.absolute_path)
+    if list(error.absolute_schema_path)[-2:-1] == ["propertyNames"]:
+        pointer = pointer_join(pointer, str(error.instance))
     schema = error.schema if isinstance(error.schema, dict) else {}
     breach = Breach(str(error.validator), error.validator_value, error.instance, schema, error.message)
     if breach.rule == "required":

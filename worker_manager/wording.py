@@ -111,6 +111,7 @@ _SENTENCES: dict[str, Callable[[Breach], str]] = {
     "maxLength": _bound("have no more than {} characters"),
     "minItems": _bound("have {} or more entries"),
     "maxItems": _bound("have no more than {} entries"),
+    "contains": lambda breach: f"lacks an entry it must have{explained(breach.schema)}",
     "minProperties": _bound("have {} or more keys"),
     "maxProperties": _bound("have no more than {} keys"),
     "uniqueItems": lambda breach: f"has the same entry more than once{explained(breach.schema)}",

@@ -1,10 +1,11 @@
 """What is particular to AWS in a worker type: which offerings it has, and which rules no schema can state. No SDK here.
 
-Rules about a single level of launch settings are in the schemas; the rules here are about what the levels add up to.
+Rules about a single level of launch settings are in the schemas, those about what the levels add up to in `rules`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,20 +13,15 @@ from worker_manager.errors import Problem
 from worker_manager.launch_settings import launch_spec
 from worker_manager.model import LaunchSpec, Market, Offering
 from worker_manager.provider import Provider, ProviderKind, ProviderRecord
+from worker_manager.providers.aws.rules import settings_findings
 from worker_manager.providers.aws.shapes import user_data_text
+from worker_manager.providers.aws.tags import with_tags
 
 # Raw, before base64: EC2 user guide, "instance user data".
 MAX_USER_DATA_BYTES = 16 * 1024
 MAX_OFFERINGS = 1000
 # EC2's client tokens have at most 64 characters.
 _LONGEST_LAUNCH_KEY = "x" * 64
-
-_EXCLUSIVE = (
-    ("SecurityGroups", "SubnetId", "EC2 takes security groups by name in the default VPC only: use SecurityGroupIds"),
-    ("NetworkInterfaces", "SubnetId", "name the subnet in the network interfaces"),
-    ("NetworkInterfaces", "SecurityGroupIds", "name the security groups in the network interfaces"),
-    ("NetworkInterfaces", "SecurityGroups", "name the security groups in the network interfaces"),
-)
 
 
 class AwsKind:
@@ -50,13 +46,15 @@ class AwsKind:
 KIND: ProviderKind = AwsKind()
 
 
-def _specs(document: dict[str, Any]) -> Iterator[tuple[int, LaunchSpec]]:
-    """Every launch spec with the index of its region, by region, instance type and zone in document order."""
-    for index, region in enumerate(document["regions"]):
-        for instance_type in document["instanceTypes"]:
-            for zone in _zones(document, region["region"]):
+def _specs(document: dict[str, Any]) -> Iterator[tuple[dict[str, dict[str, Any]], LaunchSpec]]:
+    """Every launch spec with its levels by pointer, by region, instance type and zone in document order."""
+    for region_index, region in enumerate(document["regions"]):
+        for type_index, instance_type in enumerate(document["instanceTypes"]):
+            for zone_place, zone in _zones(document, region["region"]).items():
+                places = ("", f"/regions/{region_index}", f"/instanceTypes/{type_index}", zone_place)
                 layers = (document, region, instance_type, zone)
-                yield index, launch_spec(document, _offering(*layers), layers)
+                spec = launch_spec(document, _offering(*layers), with_tags(layers, document.get("tags", {})))
+                yield dict(zip(places, layers, strict=True)), spec
 
 
 def _offering(
@@ -76,11 +74,12 @@ def _offering(
     )
 
 
-def _zones(document: dict[str, Any], region: str) -> list[dict[str, Any]]:
-    """The zones of a region; one without a name, which lets EC2 choose, where the document names no zones at all."""
+def _zones(document: dict[str, Any], region: str) -> dict[str, dict[str, Any]]:
+    """The zones of a region by pointer; one without a name, which EC2 chooses, where the document names no zones."""
     if "availabilityZones" not in document:
-        return [{}]
-    return [zone for zone in document["availabilityZones"] if zone["region"] == region]
+        return {"/availabilityZones": {}}
+    zones = enumerate(document["availabilityZones"])
+    return {f"/availabilityZones/{index}": zone for index, zone in zones if zone["region"] == region}
 
 
 def _region_problems(document: dict[str, Any], record: ProviderRecord | None) -> Iterator[Problem]:
@@ -113,21 +112,17 @@ def _count_problems(document: dict[str, Any]) -> Iterator[Problem]:
 
 def _merged_problems(document: dict[str, Any]) -> Iterator[Problem]:
     """Problems of the merged settings, each once per region, as seen on the first offering that has it."""
-    for index, spec in _specs(document):
-        pointer, settings = f"/regions/{index}", spec.settings
-        where = f"in {spec.offering.region!r}"
-        if "ImageId" not in settings:
-            yield Problem(pointer, f"no level of launchSpec names an ImageId for instances {where}", "image-missing")
-        for one, other, advice in _EXCLUSIVE:
-            if one in settings and other in settings:
-                message = f"{one} and {other} meet in the launchSpec of instances {where}: {advice}"
-                yield Problem(pointer, message, "settings-exclude-each-other")
-        market = settings.get("InstanceMarketOptions", {})
-        if "SpotOptions" in market and "MarketType" not in market:
-            message = f"SpotOptions without MarketType in the launchSpec of instances {where}: add MarketType: spot"
-            yield Problem(pointer, message, "market-missing")
+    for layers, spec in _specs(document):
+        region = list(layers)[1]
+        for message, rule in settings_findings(spec):
+            yield Problem("/tags" if rule == "too-many-tags" else region, message, rule)
         text = user_data_text(document["workerType"], document["provider"], spec, _LONGEST_LAUNCH_KEY)
-        size = len(text.encode())
-        if size > MAX_USER_DATA_BYTES:
-            message = f"the user data of instances {where} has more bytes than EC2's limit of {MAX_USER_DATA_BYTES}"
-            yield Problem(pointer, f"{message}; shorten it", "user-data-too-large")
+        if len(text.encode()) > MAX_USER_DATA_BYTES:
+            pointer = next((place + "/userData" for place in layers if _too_large(layers[place])), region)
+            message = f"the user data of instances in {spec.offering.region!r} has more bytes than EC2's limit of"
+            yield Problem(pointer, f"{message} {MAX_USER_DATA_BYTES}; shorten it", "user-data-too-large")
+
+
+def _too_large(layer: dict[str, Any]) -> bool:
+    """True if the level's user data alone is too much, whatever the others add."""
+    return len(json.dumps(layer.get("userData", {}), ensure_ascii=False).encode()) > MAX_USER_DATA_BYTES

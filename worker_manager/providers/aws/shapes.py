@@ -15,9 +15,9 @@ from worker_manager.model import (
     LaunchSpec,
 )
 from worker_manager.provider import ProviderRecord
+from worker_manager.providers.aws.tags import TAGGED, tag_specifications, tags_by_resource
 
 _NAME_TAG = "Name"
-_TAGGED = ("instance", "volume")
 
 
 def run_instances_parameters(request: LaunchRequest, record: ProviderRecord) -> dict[str, Any]:
@@ -69,14 +69,8 @@ def _tag_specifications(request: LaunchRequest, record: ProviderRecord) -> list[
         TAG_CONFIG: request.spec.settings_hash,
         TAG_CAPACITY: str(request.spec.offering.capacity),
     }
-    given = {
-        entry["ResourceType"]: {tag["Key"]: tag["Value"] for tag in entry["Tags"]}
-        for entry in request.spec.settings.get("TagSpecifications", ())
-    }
-    tags = {resource: {_NAME_TAG: request.worker_type} for resource in _TAGGED}
+    given = tags_by_resource(request.spec.settings.get("TagSpecifications", ()))
+    tags = {resource: {_NAME_TAG: request.worker_type} for resource in TAGGED}
     tags |= {resource: tags.get(resource, {}) | theirs for resource, theirs in given.items()}
-    tags |= {resource: tags[resource] | ours for resource in _TAGGED}
-    return [
-        {"ResourceType": resource, "Tags": [{"Key": key, "Value": value} for key, value in sorted(pairs.items())]}
-        for resource, pairs in sorted(tags.items())
-    ]
+    tags |= {resource: tags[resource] | ours for resource in TAGGED}
+    return tag_specifications(tags)
