@@ -1,0 +1,118 @@
+"""The merged launch settings of a Compute Engine worker type, one launch spec per offering. Pure: no SDK, no rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from worker_manager.launch_settings import launch_spec, merge
+from worker_manager.model import LaunchSpec, Market, Offering
+
+# The metadata key under which an instance finds what `user_data_text` gives. The keys that images themselves listen to
+# (`startup-script`, cloud-init's `user-data`) stay the user's.
+USER_DATA_KEY = "wm-user-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The levels that one offering is made of, each with its JSON pointer, weakest first."""
+
+    levels: tuple[tuple[str, dict[str, Any]], ...]
+    image: dict[str, Any]
+
+    def pointer(self, *path: str, missing: str = "") -> str:
+        """Where the strongest level which gives this member gives it, or `missing` if none does."""
+        for pointer, level in reversed(self.levels):
+            value: Any = level
+            for step in path:
+                value = value.get(step) if isinstance(value, dict) else None
+            if value is not None:
+                return "/".join((pointer, *path))
+        return missing
+
+    def largest_user_data(self) -> str:
+        """Where the level which gives most user data gives it."""
+        sizes = {pointer + "/userData": len(json.dumps(level.get("userData", {}))) for pointer, level in self.levels}
+        return max(sizes, key=lambda pointer: sizes[pointer])
+
+
+def all_specs(document: dict[str, Any]) -> Iterator[tuple[Levels, LaunchSpec]]:
+    """Every launch spec, by machine type and zone in document order, with the levels it was made of."""
+    images = images_by_architecture(document)
+    for number, machine_type in enumerate(document["machineTypes"]):
+        image = images[machine_type.get("architecture", "X86_64")]
+        for index, zone in enumerate(document["zones"]):
+            levels = (("", document), (f"/zones/{index}", zone), (f"/machineTypes/{number}", machine_type))
+            yield Levels(levels, image), _spec(document, zone, machine_type, image["sourceImage"])
+
+
+def images_by_architecture(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The entries of the image that the document chooses, by architecture."""
+    name = chosen_image(document)
+    return {entry["architecture"]: entry for entry in document["images"] if entry["image"] == name}
+
+
+def chosen_image(document: dict[str, Any]) -> str:
+    """The name of the image; that of the first entry where the document names none, for then there is but one name."""
+    return str(document.get("image", document["images"][0]["image"]))
+
+
+def region_of(zone: str) -> str:
+    """`us-central1` for `us-central1-a`."""
+    return zone.rpartition("-")[0]
+
+
+def user_data_text(worker_type: str, provider: str, spec: LaunchSpec, launch_key: str) -> str:
+    """What the instance finds as its user data: one JSON object."""
+    offering = spec.offering
+    members = {
+        "workerType": worker_type,
+        "provider": provider,
+        "region": offering.region,
+        "zone": offering.zone,
+        "machineType": offering.instance_type,
+        "capacity": offering.capacity,
+        "launchKey": launch_key,
+        **spec.user_data,
+    }
+    return json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _spec(document: dict[str, Any], zone: dict[str, Any], machine_type: dict[str, Any], image: str) -> LaunchSpec:
+    tags = document.get("tags", {})
+    layers = ({"launchSpec": {"labels": tags} if tags else {}}, document, zone, machine_type)
+    given = merge(*(layer.get("launchSpec", {}) for layer in layers))
+    spot = given.get("scheduling", {}).get("provisioningModel") == "SPOT"
+    offering = Offering(
+        region=region_of(zone["zone"]),
+        zone=zone["zone"],
+        instance_type=machine_type["machineType"],
+        market=Market.SPOT if spot else Market.ON_DEMAND,
+        capacity=machine_type.get("capacity", 1),
+        utility=float(machine_type.get("utility", 1)),
+    )
+    return launch_spec(document, offering, (*layers, {"launchSpec": _completed(given, image, tags)}))
+
+
+def _completed(given: dict[str, Any], image: str, tags: dict[str, str]) -> dict[str, Any]:
+    """What the merged settings lack: the image, and what keeps instances and disks from being left behind.
+
+    By Compute Engine's own defaults, disks outlive their instance, and an interrupted instance is stopped, not deleted.
+    """
+    boot, *others = given.get("disks", [{"boot": True}])
+    boot = {**boot, "initializeParams": {**boot.get("initializeParams", {}), "sourceImage": image}}
+    completed: dict[str, Any] = {"disks": [_disk(disk, tags) for disk in (boot, *others)]}
+    scheduling = given.get("scheduling", {})
+    if scheduling.get("provisioningModel") == "SPOT" or "maxRunDuration" in scheduling:
+        completed["scheduling"] = {"instanceTerminationAction": "DELETE"}
+    return completed
+
+
+def _disk(disk: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
+    parameters = disk["initializeParams"]
+    labels = {**tags, **parameters.get("labels", {})}
+    if labels and disk.get("type") != "SCRATCH":  # local SSDs have no labels
+        parameters = {**parameters, "labels": labels}
+    return {"autoDelete": True, **disk, "initializeParams": parameters}
