@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities import options, service
+from activities.authorizing import Authority
 from activities.configs import ConfigActivities
 from activities.fleet import FleetActivities
 from activities.inventory import InventoryActivities
@@ -38,26 +39,36 @@ PASSED_THROUGH = ("activities", "worker_manager", "schemas", "jsone", "jsonschem
 GRACEFUL_SHUTDOWN = timedelta(seconds=20)
 
 
-def build_workers(client: Client, records: Mapping[str, ProviderRecord], inventory_seconds: float) -> list[Worker]:
-    """One worker for workflows and checks, one per provider for its cloud calls. Raises ConfigInvalid."""
-    resolver = Resolver(SharedValues(client), records)
-    configs = ConfigActivities(client, resolver)
+def config_worker(client: Client, resolver: Resolver, authority: Authority) -> Worker:
+    """The worker for workflows and the checks of their configs."""
+    configs = ConfigActivities(client, resolver, authority)
     runner = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
-    workers = [
-        Worker(
-            client,
-            task_queue=options.WORKFLOW_QUEUE,
-            workflows=WORKFLOWS,
-            activities=[configs.check_worker_type, configs.check_shared_config, configs.notify_dependents],
-            workflow_runner=runner,
-            interceptors=[Guard()],
-            max_cached_workflows=5000,
-            sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
-            graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
-        )
-    ]
+    return Worker(
+        client,
+        task_queue=options.WORKFLOW_QUEUE,
+        workflows=WORKFLOWS,
+        activities=[
+            configs.check_worker_type,
+            configs.check_shared_config,
+            configs.authorize,
+            configs.notify_dependents,
+        ],
+        workflow_runner=runner,
+        interceptors=[Guard()],
+        max_cached_workflows=5000,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
+        graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
+    )
+
+
+def build_workers(
+    client: Client, records: Mapping[str, ProviderRecord], inventory_seconds: float, authority: Authority | None = None
+) -> list[Worker]:
+    """One worker for workflows and checks, one per provider for its cloud calls. Raises ConfigInvalid."""
+    resolver, authority = Resolver(SharedValues(client), records), authority or Authority()
+    workers = [config_worker(client, resolver, authority)]
     for record in records.values():
-        fleet = FleetActivities(kind(record.kind).open(record), resolver)
+        fleet = FleetActivities(kind(record.kind).open(record), resolver, secured=authority.is_secured)
         watch = InventoryActivities(client, fleet, inventory_seconds)
         workers.append(
             Worker(
@@ -78,12 +89,13 @@ async def run() -> None:
     records = load_providers(Path(settings.providers), settings.deployment)
     client = await service.connect(settings)
     await service.register_search_attributes(client, attributes.ALL)
-    workers = build_workers(client, records, settings.inventory_seconds)
+    authority = service.read_authority(settings)
+    workers = build_workers(client, records, settings.inventory_seconds, authority)
     await service.start_inventories(client, records)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await service.serve(workers, stop)
+    await service.serve(client, workers, authority, stop)
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,15 +14,16 @@ from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
-    """Stands for an argument in an encoding that nobody here reads; message parsers refuse it like any other."""
+    """Stands for an argument that nobody here can read; message parsers refuse it like any other, saying `why`."""
 
-    encoding: str
+    why: str
 
 
 class TolerantPayloadConverter(PydanticPayloadConverter):
-    """Decodes as pydantic's converter does; an untyped value in an unknown encoding becomes `Undecodable`.
+    """Decodes as pydantic's converter does; an untyped value that cannot be read becomes `Undecodable`.
 
     The SDK decodes start arguments before our code runs, and fails the workflow task, again and again, if that raises.
+    Untyped JSON is what people send: a key that stands twice in an object is refused there, where it would be lost.
     """
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
@@ -30,10 +33,26 @@ class TolerantPayloadConverter(PydanticPayloadConverter):
         return [value for pair in zip(payloads, hints, strict=False) for value in self._one(*pair)]
 
     def _one(self, payload: Payload, hint: type | None) -> list[Any]:
+        if hint is not None:
+            return super().from_payloads([payload], [hint])
         encoding = payload.metadata.get("encoding", b"")
-        if hint is None and encoding not in self.converters:
-            return [Undecodable(encoding.decode("ascii", "replace")[:50])]
-        return super().from_payloads([payload], [hint] if hint is not None else None)
+        if encoding not in self.converters:
+            return [Undecodable(f"encoding {encoding.decode('ascii', 'replace')[:50]!r}")]
+        try:
+            if encoding == b"json/plain":
+                return [json.loads(payload.data, object_pairs_hook=_object)]
+            return super().from_payloads([payload])
+        except (ValueError, RuntimeError, RecursionError) as error:
+            return [Undecodable(str(error)[:200])]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises ValueError for a key that stands twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {twice[:80]!r} stands twice in one object")
+    return found
 
 
 data_converter = replace(pydantic_data_converter, payload_converter_class=TolerantPayloadConverter)

@@ -50,12 +50,16 @@ class DecideInput:
 
 @dataclass(frozen=True, slots=True)
 class DecideResult:
-    """The decision, the config it was made with, and the problems of a newer one that could not be used."""
+    """The decision, the config it was made with, and the problems of a newer one that could not be used.
+
+    `secured` says whether messages must be signed.
+    """
 
     decision: Decision
     config_hash: str
     revisions: dict[str, int]
     problems: tuple[Problem, ...] = ()
+    secured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,9 @@ class Terminations:
 class FleetActivities:
     """Activities of the queue `worker-manager-PROVIDER`."""
 
-    def __init__(self, provider: Provider, resolver: Resolver) -> None:
+    def __init__(self, provider: Provider, resolver: Resolver, *, secured: bool = False) -> None:
         self.provider = provider
+        self.secured = secured
         self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix=provider.record.name)
         self.listing = SharedListing(provider.list_instances, self.executor)
         self._resolver = resolver
@@ -92,7 +97,7 @@ class FleetActivities:
             except ConfigInvalid as error:
                 raise failures.of_config(error) from error
             decision = await self._plan(config, listed, ask)
-        return DecideResult(decision, config.config_hash, config.shared_revisions, problems)
+        return DecideResult(decision, config.config_hash, config.shared_revisions, problems, self.secured)
 
     @activity.defn
     async def launch(self, batch: LaunchBatch) -> tuple[LaunchResult, ...]:
@@ -126,7 +131,10 @@ class FleetActivities:
                 raise failures.of_provider(error) from error
 
     async def _config(self, ask: DecideInput) -> tuple[ResolvedConfig, tuple[Problem, ...]]:
-        """The newest config that is valid: an edit that slipped past its check must not stop the fleet."""
+        """The newest config that is valid: one that cannot be used must not stop the fleet.
+
+        Revisions are heard of one by one, and some together may never have been in force; the newest of all were.
+        """
         newest = {
             name: max(ask.revisions.get(name, 0), ask.wanted.get(name, 0)) for name in {*ask.revisions, *ask.wanted}
         }
@@ -135,7 +143,11 @@ class FleetActivities:
         except ConfigInvalid as error:
             if newest == ask.revisions:
                 raise
-            return await self._resolver.resolve(ask.document, ask.now, ask.revisions), error.problems[:20]
+            problems = error.problems[:20]
+        try:
+            return await self._resolver.resolve(ask.document, ask.now, {}), ()
+        except ConfigInvalid:
+            return await self._resolver.resolve(ask.document, ask.now, ask.revisions), problems
 
     async def _plan(self, config: ResolvedConfig, listed: Sequence[Instance], ask: DecideInput) -> Decision:
         record = self.provider.record

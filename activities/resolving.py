@@ -15,6 +15,7 @@ from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.guarded import resolve_guarded
 from worker_manager.kinds import kind, kind_of_provider
 from worker_manager.model import ResolvedConfig
+from worker_manager.proofs import Proof, proofs
 from worker_manager.provider import ProviderRecord
 
 KEPT_CONFIGS = 5000
@@ -56,6 +57,12 @@ class Resolver:
         while len(self._kept) > KEPT_CONFIGS:
             self._kept.popitem(last=False)
         return self._kept[key]
+
+    async def proofs(self, document: dict[str, Any], revisions: Mapping[str, int]) -> tuple[Proof, ...]:
+        """Of every reference of a document that was resolved at these revisions, whether any future value fits."""
+        shared = await self.values.read(revisions)
+        schemas = {name: each.schema for name, each in shared.items()}
+        return proofs(document, kind_of_provider(self._record(document).name, self.records), schemas)
 
     def _record(self, document: dict[str, Any]) -> ProviderRecord:
         name = document.get("provider")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
@@ -21,19 +23,23 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from activities import options
+from activities.authorizing import Authority
 from activities.converter import data_converter
 from worker_manager.errors import ConfigInvalid, Problem
+from worker_manager.tokens import parse_keyring
 
 logger = logging.getLogger("worker_manager")
 
 DEFAULT_ADDRESS = "localhost:7233"
 CONNECT_SECONDS = 10.0
+WAKES_AT_ONCE = 50
 
 
 class Settings(BaseModel):
     """Settings of a worker process, each from the environment variable `WM_` + its name in capitals."""
 
     providers: str = "providers.yml"
+    verification_keys: str = ""
     deployment: str = Field("worker-manager", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")
     metrics: str = Field("", pattern=r"^$|^[^:]+:[0-9]{1,5}$")
     log_format: str = Field("text", pattern="^(text|json)$")
@@ -125,11 +131,43 @@ async def start_inventories(client: Client, providers: Iterable[str]) -> None:
         )
 
 
-async def serve(workers: Iterable[Worker], stop: asyncio.Event) -> None:
+def read_authority(settings: Settings) -> Authority:
+    """The keys that messages are verified with. Raises ConfigInvalid naming file, line and column."""
+    if not settings.verification_keys:
+        return Authority()
+    path = Path(settings.verification_keys)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigInvalid([Problem("", f"{path}: cannot be read: {error}", "unreadable")]) from error
+    return Authority(parse_keyring(text, str(path)))
+
+
+async def serve(client: Client, workers: Iterable[Worker], authority: Authority, stop: asyncio.Event) -> None:
     """Run workers until `stop`, then shut down gracefully: running activities may finish."""
     async with AsyncExitStack() as stack:
         for worker in workers:
             await stack.enter_async_context(worker)
-        logger.info("worker started; the system is open: edits need no scopes (no verification key is configured)")
+        if authority.is_secured:
+            logger.info("worker started; edits must be signed by a key of WM_VERIFICATION_KEYS")
+            await _wake_all(client)
+        else:
+            logger.warning(
+                "worker started; THE SYSTEM IS OPEN: edits need no scopes, whoever reaches the Temporal namespace may "
+                "change everything; meant for localhost (set WM_VERIFICATION_KEYS)"
+            )
         await stop.wait()
         logger.info("stopping")
+
+
+async def _wake_all(client: Client) -> None:
+    """Have every worker type decide once, whereby it learns that messages must be signed now."""
+    gate = asyncio.Semaphore(WAKES_AT_ONCE)
+
+    async def wake(workflow_id: str) -> None:
+        async with gate:
+            with contextlib.suppress(RPCError):  # it has ended meanwhile
+                await client.get_workflow_handle(workflow_id).signal("wake")
+
+    query = "WorkflowType = 'WorkerType' AND ExecutionStatus = 'Running'"
+    await asyncio.gather(*[wake(each.id) async for each in client.list_workflows(query)])

@@ -15,7 +15,7 @@ from worker_manager.state import (
     KEPT_ANSWERS,
     KEPT_BYTES,
     KEPT_NOTES,
-    KEPT_VALUES,
+    KEPT_REVISIONS,
     SHARED_CONFIG,
     WORKER_TYPE,
     Event,
@@ -25,6 +25,7 @@ from worker_manager.state import (
     ValueRevision,
     WorkerTypeState,
     keep,
+    keep_revision,
     keep_value,
     remember_answer,
 )
@@ -78,6 +79,10 @@ def test_status_in_full():
         "terminated": 0,
         "revision": 1,
         "configHash": "abc",
+        "managedBy": "",
+        "mode": "run",
+        "finishing": False,
+        "open": True,
         "sharedConfigs": {"zones": 7, "regions": 3},
         "reasons": ["at maxCapacity 9"],
         "trouble": "",
@@ -228,16 +233,24 @@ def test_short_logs_drop_the_oldest():
     assert [f"u{index}" for index in range(300 - KEPT_ANSWERS, 300)] == list(answers)
 
 
-def test_old_values_go_when_there_are_too_many_or_they_are_too_large():
+def test_old_values_go_when_they_are_too_large_and_old_revisions_when_too_many():
     many, large = shared(), shared()
-    for revision in range(2, 30):
+    for revision in range(2, 60):
         keep_value(many, ValueRevision(revision, [revision], NOW))
         keep_value(large, ValueRevision(revision, "x" * (KEPT_BYTES // 3), NOW))
-    assert (KEPT_VALUES, 2) == (len(many.values), len(large.values))
-    assert (25, 29, 29) == tuple(many.value_at(each).revision for each in (25, 0, 3))
+    assert (KEPT_REVISIONS, KEPT_REVISIONS) == (len(many.values), len(large.values))
+    assert [58, 59] == [each.revision for each in large.values if each.kept]
+    assert (15, 59, 59) == tuple(many.value_at(each).revision for each in (15, 0, 3))
+
+
+def test_documents_of_old_revisions_go_when_they_are_too_large_to_carry():
+    kept = state(revisions=[])
+    for revision in range(1, 60):
+        keep_revision(kept, Revision(revision, NOW, document={"description": "x" * (KEPT_BYTES // 3)}))
+    assert (KEPT_REVISIONS, [58, 59]) == (len(kept.revisions), [each.revision for each in kept.revisions if each.kept])
 
 
 def test_a_value_too_large_alone_is_still_the_current_one():
     value = shared()
     keep_value(value, ValueRevision(2, "x" * (KEPT_BYTES + 1), NOW))
-    assert [2] == [each.revision for each in value.values]
+    assert [(1, False), (2, True)] == [(each.revision, each.kept) for each in value.values]

@@ -63,7 +63,7 @@ TOKEN = "eyJhbGciOiJFZERTQSJ9.c2VjcmV0"
         pytest.param(
             SharedConfigChanged(name="n", revision=2), SharedConfigChanged, {"name": "n", "revision": 2}, id="changed"
         ),
-        pytest.param(Subscribe(subscriber="w"), Subscribe, {"subscriber": "w"}, id="subscribe"),
+        pytest.param(Subscribe(subscriber="worker-type:w"), Subscribe, {"subscriber": "worker-type:w"}, id="subscribe"),
     ],
 )
 def test_what_is_understood(expected, model, value):

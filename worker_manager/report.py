@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from worker_manager.decision import WmState
-from worker_manager.state import Rejection, SharedConfigState, WorkerTypeState
+from worker_manager.state import (
+    Rejection,
+    Revision,
+    SharedConfigState,
+    ValueRevision,
+    WorkerTypeState,
+    kept_revision,
+)
 
 SHOWN_EVENTS = 6
 
@@ -42,15 +50,45 @@ def status(state: WorkerTypeState) -> dict[str, Any]:
         "terminated": state.terminated,
         "revision": state.revision,
         "configHash": state.config_hash,
+        "managedBy": state.managed_by,
+        "mode": state.mode,
+        "finishing": state.finishing,
+        "open": not state.secured,
         "sharedConfigs": state.shared_revisions,
         "reasons": [each.text for each in state.reasons],
         "trouble": state.trouble,
         "configProblems": state.config_problems,
-        "lastEdit": _revision(state),
+        "lastEdit": _revision(state.revisions[-1]) if state.revisions else None,
         "lastRejection": _rejection(state.rejections[-1]) if state.rejections else None,
         "rejections": [_rejection(each) for each in state.rejections],
         "decidedAt": state.decided_at.isoformat() if state.decided_at else None,
     }
+
+
+def config(state: WorkerTypeState) -> dict[str, Any]:
+    """The query `config`: the newest revision, and what it was resolved with."""
+    return {
+        "document": state.document,
+        "revision": state.revision,
+        "now": state.now,
+        "sharedConfigs": state.shared_revisions,
+        "configHash": state.config_hash,
+        "managedBy": state.managed_by,
+        "references": [{"name": e.name, "pointer": e.pointer, "proven": e.proven} for e in state.references],
+    }
+
+
+def earlier_config(state: WorkerTypeState, number: Any) -> dict[str, Any]:
+    """The query `config` for an earlier revision; `missing` where it is not kept."""
+    found = kept_revision(state.revisions, number)
+    if found is None:
+        return {"revision": number, "missing": True}
+    return {"document": found.document, "revision": found.revision, "now": found.now}
+
+
+def revisions(entries: Iterable[Revision] | Iterable[ValueRevision]) -> list[dict[str, Any]]:
+    """The query `revisions`, oldest first; kept ones can be read and restored."""
+    return [{**_revision(each), "kept": each.kept} for each in entries]
 
 
 def explain(state: WorkerTypeState) -> list[str]:
@@ -122,6 +160,22 @@ def details(state: WorkerTypeState) -> str:
     return "\n".join(parts)
 
 
+def shared_config(state: SharedConfigState, number: Any) -> dict[str, Any]:
+    """The query `config` of a shared config, at a revision or the newest; `missing` where it is not kept."""
+    found = kept_revision(state.values, number or state.revision)
+    if found is None:
+        return {"revision": number, "missing": True}
+    return {
+        "name": state.name,
+        "schema": state.schema,
+        "revision": found.revision,
+        "value": found.value,
+        "description": state.description,
+        "owner": state.owner,
+        "managedBy": state.managed_by,
+    }
+
+
 def shared_status(state: SharedConfigState) -> dict[str, Any]:
     """The query `status` of a shared config."""
     return {
@@ -131,10 +185,9 @@ def shared_status(state: SharedConfigState) -> dict[str, Any]:
         "notified": state.notified,
         "dependents": state.subscribers,
         "trouble": state.trouble,
-        "revisions": [
-            {"revision": each.revision, "at": each.at.isoformat(), "author": each.author, "reason": each.reason}
-            for each in state.values
-        ],
+        "managedBy": state.managed_by,
+        "open": not state.secured,
+        "revisions": [_revision(each) for each in state.values],
         "lastRejection": _rejection(state.rejections[-1]) if state.rejections else None,
         "rejections": [_rejection(each) for each in state.rejections],
     }
@@ -189,9 +242,8 @@ def _last_rejection(state: WorkerTypeState) -> str:
     return f"{last.at:%Y-%m-%d %H:%M:%S} UTC, {last.via} `{last.message}`: {last.why}"
 
 
-def _revision(state: WorkerTypeState) -> dict[str, Any]:
-    last = state.revisions[-1]
-    return {"revision": last.revision, "at": last.at.isoformat(), "author": last.author, "reason": last.reason}
+def _revision(each: Revision | ValueRevision) -> dict[str, Any]:
+    return {"revision": each.revision, "at": each.at.isoformat(), "author": each.author, "reason": each.reason}
 
 
 def _rejection(each: Rejection) -> dict[str, Any]:

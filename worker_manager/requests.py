@@ -6,12 +6,19 @@ One JSON value a message. Short forms are understood where there is one main mem
 from __future__ import annotations
 
 import difflib
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 MAX_SLOTS = 1_000_000
+# The one member that a bare document may have beside its own.
+_PROOF = ("authorization",)
+
+
+# The token in the Temporal header `authorization` of the message being handled, "" where there is none.
+HEADER_TOKEN: ContextVar[str] = ContextVar("HEADER_TOKEN", default="")
 
 
 class MessageInvalid(ValueError):
@@ -55,39 +62,52 @@ class MayGo(Message):
     instance_id: str = Field(min_length=1, max_length=200)
 
 
-class Edit(Message):
-    """A new document in full, accepted only if the current revision is still `expectedRevision` (when given)."""
+class Change(Message):
+    """A change of a config, accepted only if the current revision is still `expectedRevision` (when given).
+
+    `managedBy` names whoever keeps the config in files, so that others leave it alone.
+    """
+
+    expected_revision: int | None = Field(None, ge=1)
+    managed_by: str | None = Field(None, max_length=1000)
+
+
+class Edit(Change):
+    """A new document in full. Also what a worker type is started with."""
 
     document: dict[str, Any]
-    expected_revision: int | None = Field(None, ge=1)
 
 
-class Patch(Message):
+class Patch(Change):
     """A JSON merge patch (RFC 7396) of the current document."""
 
     patch: dict[str, Any]
-    expected_revision: int | None = Field(None, ge=1)
 
 
-class EditValue(Message):
+class Restore(Change):
+    """Make an earlier revision the newest again; checked like any edit."""
+
+    revision: int = Field(ge=1)
+
+
+class EditValue(Change):
     """A new value of a shared config; `name` and `schema`, when given, must be what they always were."""
 
     value: Any
     name: str | None = None
     schema_id: str | None = Field(None, alias="schema")
-    description: str | None = None
-    owner: str | None = None
-    expected_revision: int | None = Field(None, ge=1)
+    description: str | None = Field(None, max_length=4096)
+    owner: str | None = Field(None, max_length=256)
 
 
-class SharedConfigStart(Message):
+class SharedConfigStart(Change):
     """A shared config as its file says it."""
 
     name: str = Field(min_length=1, max_length=200)
     schema_id: str = Field(alias="schema", min_length=1, max_length=300)
     value: Any
-    description: str = Field("", max_length=2000)
-    owner: str = Field("", max_length=200)
+    description: str = Field("", max_length=4096)
+    owner: str = Field("", max_length=256)
 
 
 class InventoryStart(Message):
@@ -106,7 +126,7 @@ class SharedConfigChanged(Message):
 class Subscribe(Message):
     """A worker type depends on a shared config."""
 
-    subscriber: str = Field(min_length=1, max_length=300)
+    subscriber: str = Field(pattern=r"^worker-type:[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
 
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
@@ -127,19 +147,24 @@ def _long_form(model: type[Message], data: Any) -> Any:
     """Short forms: a bare document, patch, value or number is the message's main member; a string is the reason."""
     if data is None and not any(field.is_required() for field in model.model_fields.values()):
         return {}
-    if model is Edit and isinstance(data, dict) and "document" not in data:
-        return {"document": data}
-    if model is Patch and isinstance(data, dict) and "patch" not in data:
-        return {"patch": data}
+    for kind, member in ((Edit, "document"), (Patch, "patch")):
+        if model is kind and isinstance(data, dict) and member not in data:
+            return {member: {name: data[name] for name in data if name not in _PROOF}, **_proof(data)}
     if model is EditValue and not (isinstance(data, dict) and "value" in data):
         return {"value": data}
     if model is SetDemand and type(data) is int:
         return {"pending": data}
+    if model is Restore and type(data) is int:
+        return {"revision": data}
     if model in (Pause, Resume, Drain) and isinstance(data, str):
         return {"reason": data}
     if model is MayGo and isinstance(data, str):
         return {"instanceId": data}
     return data
+
+
+def _proof(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in data if name in _PROOF}
 
 
 def _sentence(model: type[Message], error: Any) -> str:

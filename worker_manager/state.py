@@ -6,42 +6,57 @@ New members need defaults: a run may be continued by newer code.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
 from worker_manager.decision import Counts, Reason, WmState
 from worker_manager.memory import Memory, Mode
 from worker_manager.model import Demand
+from worker_manager.proofs import Proof
 
 KEPT_NOTES = 10
 KEPT_ANSWERS = 100
-KEPT_VALUES = 10
+KEPT_REVISIONS = 50
+# Other clocks may call a token good for some time after it expired by ours.
+SPENT_KEPT_SECONDS = 3600.0
 # The whole state is one payload, of which the server takes 2 MB.
 KEPT_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One accepted edit: who, why and when; the first is the start."""
+    """One accepted edit of a worker type: who, why and when; the first is the start.
+
+    `document`, with the time `now` its templates saw, is None once it is no longer kept.
+    """
 
     revision: int
     at: datetime
     author: str = ""
     reason: str = ""
+    document: dict[str, Any] | None = None
+    now: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether it can be read and restored."""
+        return self.document is not None
 
 
 @dataclass(frozen=True, slots=True)
 class ValueRevision:
-    """One revision of a shared config's value."""
+    """One revision of a shared config's value; `value` is None once it is no longer `kept`."""
 
     revision: int
     value: Any
     at: datetime
     author: str = ""
     reason: str = ""
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,10 @@ class WorkerTypeState:
         wanted_revisions: newer ones heard of.
         answers: answers of recent updates by update id, as ids are deduplicated per run only.
         rejected: whether the last message was refused and none accepted since.
+        managed_by: who keeps the document in files, "" for nobody.
+        references: of every reference, whether any future value fits.
+        secured: whether messages must be signed, as the last activity that knows found.
+        spent: tokens that were used, by id, with the time (epoch seconds) at which they expire.
     """
 
     name: str
@@ -106,6 +125,10 @@ class WorkerTypeState:
     answers: dict[str, Any] = field(default_factory=dict)
     launched: int = 0
     terminated: int = 0
+    managed_by: str = ""
+    references: list[Proof] = field(default_factory=list)
+    secured: bool = False
+    spent: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -117,6 +140,7 @@ class SharedConfigState:
         values: recent revisions and their values, oldest first, the last is current.
         subscribers: workflow ids that asked to be told of edits.
         notified: the revision of which all subscribers have been told.
+        managed_by, secured, spent: as of a worker type.
     """
 
     name: str
@@ -131,10 +155,13 @@ class SharedConfigState:
     trouble: str = ""
     rejections: list[Rejection] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
+    managed_by: str = ""
+    secured: bool = False
+    spent: dict[str, float] = field(default_factory=dict)
 
     def value_at(self, revision: int) -> ValueRevision:
         """The value of this revision, or the newest for 0 and for one no longer kept."""
-        return next((each for each in self.values if each.revision == revision), self.values[-1])
+        return kept_revision(self.values, revision) or self.values[-1]
 
 
 def keep(entries: list[Any], entry: Any) -> None:
@@ -143,12 +170,48 @@ def keep(entries: list[Any], entry: Any) -> None:
     del entries[:-KEPT_NOTES]
 
 
+AnyRevision = TypeVar("AnyRevision", Revision, ValueRevision)
+
+
+def kept_revision(revisions: Iterable[AnyRevision], number: int) -> AnyRevision | None:
+    """The revision of this number if it can still be read."""
+    return next((each for each in revisions if each.revision == number and each.kept), None)
+
+
+def keep_revision(state: WorkerTypeState, revision: Revision) -> None:
+    """Make it the newest; documents of older ones go when they are too large to carry, old revisions when too many."""
+    state.revisions.append(revision)
+    _forget(state.revisions, lambda each: each.document, lambda each: replace(each, document=None))
+
+
 def keep_value(state: SharedConfigState, value: ValueRevision) -> None:
-    """Make `value` the current one; older ones go when there are too many or they are too large to carry."""
+    """Make `value` the current one; older values go when they are too large to carry, old revisions when too many."""
     state.values.append(value)
-    del state.values[:-KEPT_VALUES]
-    while len(state.values) > 1 and len(json.dumps([each.value for each in state.values])) > KEPT_BYTES:
-        del state.values[0]
+    _forget(state.values, lambda each: each.value, lambda each: replace(each, value=None, kept=False))
+
+
+def _forget(
+    revisions: list[AnyRevision],
+    content: Callable[[AnyRevision], Any],
+    without: Callable[[AnyRevision], AnyRevision],
+) -> None:
+    del revisions[:-KEPT_REVISIONS]
+    left = KEPT_BYTES
+    for index in range(len(revisions) - 1, -1, -1):
+        left -= len(json.dumps(content(revisions[index])))
+        if left < 0 and index < len(revisions) - 1:
+            revisions[index] = without(revisions[index])
+
+
+def spend(spent: dict[str, float], token_id: str, expires_at: float, now: float) -> bool:
+    """Note that a token was used; False if it was before. Ids of expired tokens are forgotten."""
+    for each in [each for each, until in spent.items() if until + SPENT_KEPT_SECONDS < now]:
+        del spent[each]
+    if not token_id:
+        return True
+    is_new = token_id not in spent
+    spent[token_id] = expires_at
+    return is_new
 
 
 def remember_answer(answers: dict[str, Any], update_id: str, answer: Any) -> None:

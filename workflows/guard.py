@@ -18,6 +18,9 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
+from worker_manager.requests import HEADER_TOKEN
+from workflows.messages import header_token
+
 
 class Guard(Interceptor):
     """Worker interceptor that puts MessageGuard around every workflow."""
@@ -32,6 +35,7 @@ class MessageGuard(WorkflowInboundInterceptor):
 
     async def handle_signal(self, input: HandleSignalInput) -> None:
         """Let nothing leave a signal handler: the rejection is shown by the workflow instead."""
+        HEADER_TOKEN.set(header_token(input.headers))
         try:
             await self.next.handle_signal(input)
         except Exception as error:  # noqa: BLE001  # whatever it is, it must not leave a signal handler
@@ -50,6 +54,7 @@ class MessageGuard(WorkflowInboundInterceptor):
 
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
         """Let only ApplicationError leave an update handler."""
+        HEADER_TOKEN.set(header_token(input.headers))
         try:
             return await self.next.handle_update_handler(input)
         except ApplicationError:

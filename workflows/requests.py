@@ -2,43 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.authorizing import Author, Signature
+    from worker_manager import requests
     from worker_manager.errors import Problem
-    from worker_manager.requests import Message
+    from worker_manager.requests import Change, Message
+    from worker_manager.state import AnyRevision, kept_revision, spend
+from workflows.messages import decode, signature
 
 
 class Refused(Exception):
     """The request is well formed and refused; `problems` says why."""
 
-    def __init__(self, message: str, problems: tuple[Problem, ...] = (), kind: str = "Refused") -> None:
+    def __init__(
+        self, message: str, problems: tuple[Problem, ...] = (), kind: str = "Refused", breaks: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.problems = problems
         self.kind = kind
+        self.breaks = breaks
 
     @classmethod
-    def for_problems(cls, problems: tuple[Problem, ...]) -> Refused:
-        """A config that is not acceptable."""
-        return cls("; ".join(str(each) for each in problems[:20]), problems, "ConfigInvalid")
+    def for_problems(cls, problems: tuple[Problem, ...], breaks: tuple[str, ...] = ()) -> Refused:
+        """A config that is not acceptable; `breaks` names the worker types that it would break."""
+        text = "; ".join(str(each) for each in problems[:20])
+        if breaks:
+            text = f"would break {len(breaks)} worker types: {', '.join(breaks)}; {text}"
+        return cls(text, problems, "ConfigInvalid", breaks)
 
     def failure(self) -> ApplicationError:
         """What the caller of an update, or the starter of a workflow, sees."""
         problems = [{"pointer": each.pointer, "rule": each.rule, "message": each.message} for each in self.problems]
-        return ApplicationError(str(self), {"problems": problems}, type=self.kind, non_retryable=True)
+        details = {"problems": problems, **({"breaks": list(self.breaks)} if self.breaks else {})}
+        return ApplicationError(str(self), details, type=self.kind, non_retryable=True)
 
 
 @dataclass
 class Request:
-    """One message to be answered by the loop. `via` is "update" or "signal"; only an update's sender waits."""
+    """One message to be answered by the loop. `via` is "update" or "signal"; only an update's sender waits.
+
+    `author` is None until it has been asked who sent it.
+    """
 
     name: str
     message: Message
     via: str
+    signature: Signature
+    author: Author | None = None
     done: bool = False
     answer: Any = None
     refusal: Refused | None = None
@@ -57,3 +75,33 @@ class Request:
         if self.refusal is not None:
             raise self.refusal.failure()
         return self.answer
+
+
+def received(name: str, model: type[Message], value: RawValue, via: str) -> Request:
+    """The request that a message makes. Raises MessageInvalid naming every member at fault."""
+    decoded = decode(value)
+    message = requests.parse(model, decoded)
+    return Request(name, message, via, signature(name, decoded, message))
+
+
+def refuse_conflict(message: Change, revision: int) -> None:
+    """Raises Refused if the sender expects another revision than there is."""
+    if message.expected_revision not in (None, revision):
+        text = f"expected revision {message.expected_revision}, but it is {revision}: look again, then edit"
+        raise Refused(text, kind="RevisionConflict")
+
+
+def earlier_revision(revisions: Sequence[AnyRevision], number: int) -> AnyRevision:
+    """The revision of this number. Raises Refused if it is no longer kept, naming those that are."""
+    found = kept_revision(revisions, number)
+    if found is None:
+        kept = ", ".join(str(each.revision) for each in revisions if each.kept)
+        problem = Problem("/revision", f"revision {number} is not kept; kept are: {kept}", "unknown-revision")
+        raise Refused.for_problems((problem,))
+    return found
+
+
+def spend_token(spent: dict[str, float], author: Author) -> None:
+    """Note that the author's token was used. Raises Refused if it was before: one token, one change."""
+    if not spend(spent, author.token_id, author.expires_at, workflow.time()):
+        raise Refused("this token was used already: make another (wm token)", kind="NotAuthorized")

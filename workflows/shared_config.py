@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from temporalio import workflow
@@ -18,7 +19,17 @@ with workflow.unsafe.imports_passed_through():
     from activities import options
     from activities.configs import ConfigActivities, Notification, SharedValueAdmission, SharedValueCheck
     from worker_manager import report
-    from worker_manager.requests import EditValue, MessageInvalid, SharedConfigStart, Subscribe, did_you_mean
+    from worker_manager.errors import Problem
+    from worker_manager.requests import (
+        HEADER_TOKEN,
+        Change,
+        EditValue,
+        MessageInvalid,
+        Restore,
+        SharedConfigStart,
+        Subscribe,
+        did_you_mean,
+    )
     from worker_manager.requests import parse as parse_value
     from worker_manager.state import (
         SHARED_CONFIG,
@@ -31,13 +42,15 @@ with workflow.unsafe.imports_passed_through():
     )
 from workflows import attributes
 from workflows.failures import reason_of
-from workflows.messages import parse
-from workflows.requests import Refused, Request
+from workflows.messages import header_token, parse, readable, signature
+from workflows.requests import Refused, Request, earlier_revision, received, refuse_conflict, spend_token
 
 RENEW_AT_EVENTS = 500
 ID_PREFIX = "shared-config:"
 LONGEST_BACK_OFF_SECONDS = 60.0
-SIGNALS = ["apply_config", "subscribe"]
+# Checks of late subscribers before an edit gives way to them.
+MAX_ROUNDS = 20
+SIGNALS = ["apply_config", "restore", "subscribe"]
 
 
 @workflow.defn(name="SharedConfig")
@@ -49,12 +62,16 @@ class SharedConfigWorkflow:
         self.state = SharedConfigState("", "")
         self.requests: list[Request] = []
         self.bad_start = ""
-        self.admitted = False
-        self.checked: frozenset[str] = frozenset()
+        self.start: Request | None = None
+        # The value being checked, in a tuple, as any JSON may be one: other shared configs are checked with it, too.
+        self.candidate: tuple[Any] | tuple[()] = ()
+        # Those who subscribed, anew or again, while a value is being checked.
+        self.touched: list[str] = []
         try:
-            self.state, self.admitted = _starting_state(args)
+            self.state, self.start = _starting_state(args)
         except MessageInvalid as error:
             self.bad_start = str(error)
+        self.admitted = not self.bad_start and self.start is None
 
     @workflow.run
     async def run(self, *args: Any) -> None:
@@ -76,14 +93,19 @@ class SharedConfigWorkflow:
     # --- the loop ---------------------------------------------------------------------------------------------------
 
     async def _admit_start(self) -> None:
+        """Check the first value; nobody can depend on it yet, so dependents are not asked."""
+        assert self.start is not None
         try:
-            admission = await self._check(self.state.values[-1].value)
+            admission = await self._check(self.start, self.state.values[-1].value)
         except ActivityError as error:
             raise Refused(f"could not be checked: {reason_of(error)}", kind="NotChecked").failure() from error
-        if admission.problems:
-            refusal = Refused.for_problems(admission.problems)
+        try:
+            self._refuse(admission)
+        except Refused as refusal:
             self.bad_start = str(refusal)
-            raise refusal.failure()
+            raise refusal.failure() from refusal
+        first = self.state.values[-1]
+        self.state.values = [replace(first, author=admission.author.subject or first.author)]
         self.admitted = True
 
     async def _answer(self, request: Request) -> None:
@@ -94,6 +116,8 @@ class SharedConfigWorkflow:
             self._refused(request, refusal)
         except ActivityError as error:
             self._refused(request, Refused(f"could not be checked: {reason_of(error)}; try again", kind="NotChecked"))
+        finally:
+            self.candidate = ()
 
     def _refused(self, request: Request, refusal: Refused) -> None:
         request.refuse(refusal)
@@ -102,33 +126,81 @@ class SharedConfigWorkflow:
     async def _edit(self, request: Request) -> dict[str, Any]:
         """Accept a new value as a new revision. Raises Refused; nothing changes then."""
         state, message = self.state, request.message
-        assert isinstance(message, EditValue)
-        if message.expected_revision not in (None, state.revision):
-            text = f"expected revision {message.expected_revision}, but it is {state.revision}: look again, then edit"
-            raise Refused(text, kind="RevisionConflict")
-        for member, given, mine in (("name", message.name, state.name), ("schema", message.schema_id, state.schema)):
-            if given is not None and given.rstrip("#") != mine.rstrip("#"):
-                raise Refused(f"/{member}: stays {mine!r} for ever; got {given[:100]!r}", kind="ConfigInvalid")
-        if message.value == state.values[-1].value:
+        assert isinstance(message, EditValue | Restore)
+        refuse_conflict(message, state.revision)
+        self._refuse_renaming(message)
+        value = self._edited(message)
+        about = _about(message)
+        if value == state.values[-1].value and all(getattr(state, name) == text for name, text in about.items()):
             return {"revision": state.revision, "unchanged": True, "dependents": len(state.subscribers)}
-        admission = await self._check(message.value)
-        if admission.problems:
-            raise Refused.for_problems(admission.problems)
-        joined = [each for each in state.subscribers if each not in self.checked]
-        state.subscribers = [*admission.dependents, *joined]
-        state.revision += 1
-        keep_value(state, ValueRevision(state.revision, message.value, workflow.now(), message.author, message.reason))
+        is_new = value != state.values[-1].value
+        admission = await (self._check_with_dependents if is_new else self._check)(request, value)
+        self._refuse(admission)
+        for name, text in about.items():
+            setattr(state, name, text)
+        if is_new:
+            state.revision += 1
+            by = admission.author.subject or message.author
+            keep_value(state, ValueRevision(state.revision, value, workflow.now(), by, message.reason))
         return {"revision": state.revision, "dependents": len(state.subscribers)}
 
-    async def _check(self, value: Any) -> SharedValueAdmission:
-        self.checked = frozenset(self.state.subscribers)
+    def _edited(self, message: EditValue | Restore) -> Any:
+        if isinstance(message, Restore):
+            return earlier_revision(self.state.values, message.revision).value
+        return message.value
+
+    def _refuse_renaming(self, message: EditValue | Restore) -> None:
+        if isinstance(message, Restore):
+            return
+        state = self.state
+        for member, given, mine in (("name", message.name, state.name), ("schema", message.schema_id, state.schema)):
+            if given is not None and given.rstrip("#") != mine.rstrip("#"):
+                text = f"stays {mine!r} for ever; got {given[:100]!r}"
+                raise Refused.for_problems((Problem(f"/{member}", text, "fixed"),))
+
+    async def _check_with_dependents(self, request: Request, value: Any) -> SharedValueAdmission:
+        """Check a value and everything that depends on it, those included that subscribe meanwhile.
+
+        A worker type subscribes before it reads the value, and shows the document it is having checked. So either it
+        reads the value accepted here, or it is among those that are asked here: never neither.
+        """
+        self.candidate, self.touched = (value,), []
+        admission = await self._check(request, value, tuple(self.state.subscribers))
+        dependents, author = list(admission.dependents), admission.author
+        for _ in range(MAX_ROUNDS):
+            if not admission.is_clean:
+                return admission
+            if not self.touched:
+                self.state.subscribers = dependents
+                return replace(admission, author=author)
+            late, self.touched = self.touched, []
+            admission = await self._check(None, value, tuple(late))
+            dependents = [*(each for each in dependents if each not in late), *admission.dependents]
+        raise Refused("worker types keep subscribing: send it again in a moment", kind="Busy")
+
+    async def _check(
+        self, request: Request | None, value: Any, subscribers: tuple[str, ...] = ()
+    ) -> SharedValueAdmission:
+        """One check; `request` is None where it has been asked before who sent it."""
+        signature = request.signature if request else None
         return await workflow.execute_activity_method(
             ConfigActivities.check_shared_config,
-            SharedValueCheck(self.state.name, self.state.schema, value, tuple(self.state.subscribers)),
+            SharedValueCheck(self.state.name, self.state.schema, value, subscribers, signature),
             task_queue=options.WORKFLOW_QUEUE,
-            summary=f"check the value against its schema and {len(self.state.subscribers)} dependents",
+            summary=f"check the value against its schema and {len(subscribers)} dependents",
             **options.CHECK,
         )
+
+    def _refuse(self, admission: SharedValueAdmission) -> None:
+        """Raises Refused unless the check was passed by somebody who may edit."""
+        self.state.secured = admission.author.secured
+        if admission.forbidden:
+            raise Refused(admission.forbidden, kind="NotAuthorized")
+        if admission.problems:
+            raise Refused.for_problems(admission.problems, admission.breaks)
+        if admission.conflicts:
+            raise Refused("; ".join(admission.conflicts) + "; send it again in a moment", kind="Busy")
+        spend_token(self.state.spent, admission.author)
 
     def _must_notify(self) -> bool:
         return self.state.notified < self.state.revision
@@ -171,21 +243,30 @@ class SharedConfigWorkflow:
         description="Replace the value; checked against its schema and every dependent before it is accepted"
     )
     async def apply_config(self, value: RawValue) -> Any:
+        return await self._change("apply_config", EditValue, value)
+
+    @apply_config.validator
+    def check_apply_config(self, value: RawValue) -> None:
+        _check_shape(EditValue, value)
+
+    @workflow.update(description='Make an earlier revision the newest again, checked like any edit: {"revision": 3}')
+    async def restore(self, value: RawValue) -> Any:
+        return await self._change("restore", Restore, value)
+
+    @restore.validator
+    def check_restore(self, value: RawValue) -> None:
+        _check_shape(Restore, value)
+
+    async def _change(self, name: str, model: type[Change], value: RawValue) -> Any:
         info = workflow.current_update_info()
         update_id = info.id if info else ""
         if update_id in self.state.answers:
             return self.state.answers[update_id]
-        request = Request("apply_config", parse(EditValue, value), "update")
+        request = received(name, model, value, "update")
         self.requests.append(request)
         answer = await request.outcome()
         remember_answer(self.state.answers, update_id, answer)
         return answer
-
-    @apply_config.validator
-    def check_apply_config(self, value: RawValue) -> None:
-        if workflow.info().get_current_history_length() > 2 * RENEW_AT_EVENTS:
-            raise MessageInvalid("busy with earlier messages: send it again in a moment")
-        parse(EditValue, value)
 
     # Where the start is refused, its failure is the answer.
     @workflow.update(
@@ -198,13 +279,19 @@ class SharedConfigWorkflow:
 
     @workflow.signal(name="apply_config", description="Replace the value; a refusal shows in status")
     def tell_apply_config(self, value: RawValue) -> None:
-        self.requests.append(Request("apply_config", parse(EditValue, value), "signal"))
+        self.requests.append(received("apply_config", EditValue, value, "signal"))
+
+    @workflow.signal(name="restore", description="Make an earlier revision the newest again; a refusal shows in status")
+    def tell_restore(self, value: RawValue) -> None:
+        self.requests.append(received("restore", Restore, value, "signal"))
 
     @workflow.signal(description="Be told of edits; sent by worker types")
     def subscribe(self, value: RawValue) -> None:
         subscriber = parse(Subscribe, value).subscriber
         if subscriber not in self.state.subscribers:
             self.state.subscribers.append(subscriber)
+        if subscriber not in self.touched:
+            self.touched.append(subscriber)
 
     @workflow.signal(dynamic=True)
     def unknown_signal(self, name: str, args: Sequence[RawValue]) -> None:
@@ -216,11 +303,16 @@ class SharedConfigWorkflow:
             return {"refused": True} if self.bad_start else {}
         wanted = args[0] if args and isinstance(args[0], int) else 0
         found = self.state.value_at(wanted)
-        return {"revision": found.revision, "schema": self.state.schema, "value": found.value}
+        answer = {"revision": found.revision, "schema": self.state.schema, "value": found.value}
+        return {**answer, "candidate": {"value": self.candidate[0]}} if self.candidate and not wanted else answer
 
-    @workflow.query(description="Name, schema, revision and current value")
+    @workflow.query(description="Name, schema and value (at a revision: 3), and what is said about it")
     def config(self, *args: Any) -> Any:
-        return {**self.value(), "name": self.state.name}
+        return report.shared_config(self.state, args[0] if args else None)
+
+    @workflow.query(description="Every revision that is remembered: who, when and why; kept ones can be restored")
+    def revisions(self, *args: Any) -> Any:
+        return report.revisions(self.state.values)
 
     @workflow.query(description="Revisions, dependents, last rejection")
     def status(self, *args: Any) -> Any:
@@ -240,15 +332,33 @@ class SharedConfigWorkflow:
             attributes.upsert({attributes.STATE: state, attributes.OWNER: self.state.owner})
 
 
-def _starting_state(args: Sequence[Any]) -> tuple[SharedConfigState, bool]:
-    """The carried state, or a new one not yet admitted. Raises MessageInvalid for anything else."""
+def _check_shape(model: type[Change], value: RawValue) -> None:
+    """Shape alone. Past twice the threshold refuse, so that unbroken edits cannot keep a run from being continued."""
+    if workflow.info().get_current_history_length() > 2 * RENEW_AT_EVENTS:
+        raise MessageInvalid("busy with earlier messages: send it again in a moment")
+    parse(model, value)
+
+
+def _about(message: EditValue | Restore) -> dict[str, str]:
+    """What a message says about the shared config besides its value, by the names of the state's members."""
+    given = {"managed_by": message.managed_by}
+    if isinstance(message, EditValue):
+        given |= {"description": message.description, "owner": message.owner}
+    return {name: text for name, text in given.items() if text is not None}
+
+
+def _starting_state(args: Sequence[Any]) -> tuple[SharedConfigState, Request | None]:
+    """The carried state, or a new one with the start that asks for it. Raises MessageInvalid for anything else."""
     is_continued = bool(workflow.info().continued_run_id)
     if is_continued and len(args) == 1 and isinstance(args[0], dict) and set(args[0]) == {"carried"}:
-        return SHARED_CONFIG.validate_python(args[0]["carried"]), True
+        return SHARED_CONFIG.validate_python(args[0]["carried"]), None
     if len(args) != 1:
         raise MessageInvalid('start input: expected one JSON object {"name": ..., "schema": ..., "value": ...}')
-    start = parse_value(SharedConfigStart, args[0])
+    HEADER_TOKEN.set(header_token(workflow.info().headers))
+    start = parse_value(SharedConfigStart, readable(args[0]))
     if workflow.info().workflow_id != ID_PREFIX + start.name:
         raise MessageInvalid(f"/name: the workflow id of this shared config must be {ID_PREFIX + start.name!r}")
     first = ValueRevision(1, start.value, workflow.now(), start.author, start.reason or "started")
-    return SharedConfigState(start.name, start.schema_id, 1, [first], start.description, start.owner), False
+    state = SharedConfigState(start.name, start.schema_id, 1, [first], start.description, start.owner)
+    state.managed_by = start.managed_by or ""
+    return state, Request("start", start, "start", signature("start", args[0], start))

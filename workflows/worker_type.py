@@ -19,18 +19,20 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities import options
-    from activities.configs import Admission, ConfigActivities, WorkerTypeCheck
-    from activities.fleet import DecideInput, FleetActivities, LaunchBatch, Terminations
+    from activities.authorizing import Author, Signature
+    from activities.configs import Admission, AuthorizationCheck, ConfigActivities, WorkerTypeCheck
+    from activities.fleet import DecideInput, DecideResult, FleetActivities, LaunchBatch, Terminations
     from worker_manager import report
     from worker_manager.decision import Decision, WmState
     from worker_manager.documents import merge_patch
     from worker_manager.memory import Intent
     from worker_manager.model import LaunchRequest, LaunchResult, Outcome
-    from worker_manager.requests import Edit, MayGo, Patch
-    from worker_manager.state import WORKER_TYPE, Revision, keep
+    from worker_manager.requests import Change, Edit, MayGo, Patch, Restore, SetDemand
+    from worker_manager.scopes import manage_worker_type, report_demand
+    from worker_manager.state import WORKER_TYPE, Revision, keep_revision
 from workflows.alarm import Alarm
 from workflows.failures import reason_of
-from workflows.requests import Refused, Request
+from workflows.requests import Refused, Request, earlier_revision, refuse_conflict, spend_token
 from workflows.worker_type_messages import RENEW_AT_EVENTS, WorkerTypeMessages, template_time
 
 REST_SECONDS = 1800.0
@@ -96,7 +98,7 @@ class WorkerTypeWorkflow(WorkerTypeMessages):
             )
             self.state.config_hash = result.config_hash
             self.state.shared_revisions = result.revisions
-            self.state.config_problems = [str(each) for each in result.problems]
+            self._heard(question, result)
             self.state.trouble, self.state.failures = "", 0
             self._record(result.decision)
             self._answer_asking(question.memory.asking, result.decision)
@@ -104,9 +106,18 @@ class WorkerTypeWorkflow(WorkerTypeMessages):
         except ActivityError as error:
             self._note_failure(error)
 
+    def _heard(self, question: DecideInput, result: DecideResult) -> None:
+        """What the decision found besides: newer values that cannot be used, and whether messages must be signed."""
+        state = self.state
+        state.config_problems = [str(each) for each in result.problems]
+        state.secured = result.secured
+        if not result.problems:  # else what was asked for is still wanted; so is what was heard of meanwhile
+            wanted = state.wanted_revisions.items()
+            state.wanted_revisions = {name: each for name, each in wanted if each > question.wanted.get(name, 0)}
+
     def _question(self) -> DecideInput:
         state = self.state
-        asking = tuple(message.instance_id for message in self._asking())
+        asking = tuple(instance_id for _, instance_id in self._asking())
         memory = replace(state.memory, mode=state.mode, mode_since=state.mode_since, force=state.force, asking=asking)
         return DecideInput(
             worker_type=state.name,
@@ -198,32 +209,50 @@ class WorkerTypeWorkflow(WorkerTypeMessages):
 
     async def _admit_start(self) -> None:
         """Check the first document like any edit; a bad one fails the workflow at once."""
+        assert self.start is not None
         try:
-            await self._adopt(self.state.document, self.state.now)
+            await self._adopt(self.start, self.state.document, self.state.now)
         except Refused as refusal:
             raise refusal.failure() from refusal
-        self.state.revisions = [Revision(1, workflow.now(), reason="started")]
 
     async def _refresh(self) -> None:
         """Subscribe again and learn of newer shared configs: after continue-as-new and at each long timer."""
-        admission = await self._check(self.state.document, self.state.now, "subscribe to shared configs")
+        admission = await self._check(self.state.document, self.state.now, "subscribe to shared configs", None)
         self.state.wanted_revisions = admission.revisions or self.state.wanted_revisions
 
-    async def _adopt(self, document: dict[str, Any], now: str) -> None:
+    async def _adopt(self, request: Request, document: dict[str, Any], now: str) -> None:
         """Check a document against schemas and today's shared configs, then run with it. Raises Refused."""
-        admission = await self._check(document, now, "check the config")
+        state, message = self.state, request.message
+        assert isinstance(message, Change)
+        self.candidate = (document, now)
+        try:
+            admission = await self._check(document, now, "check the config", request.signature)
+        finally:
+            self.candidate = None
+        state.secured = admission.author.secured
+        if admission.forbidden:
+            raise Refused(admission.forbidden, kind="NotAuthorized")
         if admission.problems:
             raise Refused.for_problems(admission.problems)
-        self.state.document, self.state.now = document, now
-        self.state.provider, self.state.owner = admission.provider, admission.owner
-        self.state.config_hash = admission.config_hash
-        self.state.shared_revisions = admission.revisions
+        spend_token(state.spent, admission.author)
+        if request.name != "start":
+            state.revision += 1
+        state.document, state.now = document, now
+        state.provider, state.owner = admission.provider, admission.owner
+        state.config_hash, state.shared_revisions = admission.config_hash, admission.revisions
+        state.references = list(admission.references)
+        state.managed_by = state.managed_by if message.managed_by is None else message.managed_by
+        by, why = (
+            admission.author.subject or message.author,
+            message.reason or {"start": "started"}.get(request.name, ""),
+        )
+        keep_revision(state, Revision(state.revision, workflow.now(), by, why, document, now))
         self.woken = True
 
-    async def _check(self, document: dict[str, Any], now: str, summary: str) -> Admission:
+    async def _check(self, document: dict[str, Any], now: str, summary: str, signature: Signature | None) -> Admission:
         admission = await workflow.execute_activity_method(
             ConfigActivities.check_worker_type,
-            WorkerTypeCheck(document, now, workflow.info().workflow_id),
+            WorkerTypeCheck(document, now, workflow.info().workflow_id, signature),
             task_queue=options.WORKFLOW_QUEUE,
             summary=summary,
             **options.CHECK,
@@ -232,21 +261,30 @@ class WorkerTypeWorkflow(WorkerTypeMessages):
         return admission
 
     async def _edit(self, request: Request) -> dict[str, Any]:
-        """Apply an edit in full or as a merge patch. Raises Refused; nothing changes then."""
+        """Apply an edit in full, as a merge patch or back to an earlier one. Raises Refused; nothing changes then."""
         state, message = self.state, request.message
-        assert isinstance(message, Edit | Patch)
-        document = message.document if isinstance(message, Edit) else merge_patch(state.document, message.patch)
-        if message.expected_revision not in (None, state.revision):
-            text = f"expected revision {message.expected_revision}, but it is {state.revision}: look again, then edit"
-            raise Refused(text, kind="RevisionConflict")
+        assert isinstance(message, Change)
+        refuse_conflict(message, state.revision)
+        document, now = self._edited(message)
         if document == state.document:
+            if message.managed_by not in (None, state.managed_by):
+                request.author = await self._authorize(request)
+                state.managed_by = message.managed_by or ""
             return {"revision": state.revision, "unchanged": True}
         self._refuse_renaming(document)
-        await self._adopt(document, template_time())
-        state.revision += 1
-        keep(state.revisions, Revision(state.revision, workflow.now(), message.author, message.reason))
+        await self._adopt(request, document, now)
         self._log(f"config revision {state.revision} accepted" + (f": {message.reason}" if message.reason else ""))
         return {"revision": state.revision, "configHash": state.config_hash}
+
+    def _edited(self, message: Change) -> tuple[dict[str, Any], str]:
+        """The document that an edit asks for, and the time its templates see. Raises Refused."""
+        if isinstance(message, Restore):
+            revision = earlier_revision(self.state.revisions, message.revision)
+            assert revision.document is not None
+            return revision.document, revision.now
+        assert isinstance(message, Edit | Patch)
+        document = message.document if isinstance(message, Edit) else merge_patch(self.state.document, message.patch)
+        return document, template_time()
 
     def _refuse_renaming(self, document: dict[str, Any]) -> None:
         for member, mine in (("workerType", self.state.name), ("provider", self.state.provider)):
@@ -258,10 +296,10 @@ class WorkerTypeWorkflow(WorkerTypeMessages):
 
     async def _answer_requests(self) -> None:
         """Settle every queued edit; those who ask whether they may go are settled by the next decision."""
-        for request in [each for each in self.requests if not isinstance(each.message, MayGo)]:
+        for request in [each for each in self.requests if self._is_due(each)]:
             self.requests.remove(request)
             try:
-                request.settle(await self._edit(request))
+                await self._settle(request)
                 self._accepted()
             except Refused as refusal:
                 self._refused(request, refusal)
@@ -272,19 +310,55 @@ class WorkerTypeWorkflow(WorkerTypeMessages):
         if self.requests:
             self.woken = True
 
+    def _is_due(self, request: Request) -> bool:
+        return not isinstance(request.message, MayGo) or (self.state.secured and request.author is None)
+
+    async def _settle(self, request: Request) -> None:
+        """Do what one queued message asks for. Raises Refused."""
+        if isinstance(request.message, Change):
+            request.settle(await self._edit(request))
+            return
+        request.author = await self._authorize(request)
+        if not self._at_once(request):
+            self.requests.append(request)
+
+    async def _authorize(self, request: Request) -> Author:
+        """Who sent a message that no check of a config verifies. Raises Refused."""
+        demand = isinstance(request.message, SetDemand | MayGo)
+        scopes = (report_demand(self.state.name),) if demand else ()
+        verdict = await workflow.execute_activity_method(
+            ConfigActivities.authorize,
+            AuthorizationCheck(
+                workflow.info().workflow_id, request.signature, (*scopes, manage_worker_type(self.state.name))
+            ),
+            task_queue=options.WORKFLOW_QUEUE,
+            summary=f"who sent {request.name}?",
+            **options.CHECK,
+        )
+        self.state.secured = verdict.author.secured
+        if verdict.forbidden:
+            raise Refused(verdict.forbidden, kind="NotAuthorized")
+        spend_token(self.state.spent, verdict.author)
+        return verdict.author
+
     def _refused(self, request: Request, refusal: Refused) -> None:
         request.refuse(refusal)
         self.note_rejected(request.name, str(refusal), request.via)
 
-    def _asking(self) -> list[MayGo]:
-        return [each.message for each in self.requests if isinstance(each.message, MayGo)]
+    def _asking(self) -> list[tuple[Request, str]]:
+        """Requests of workers that may be answered by the next decision, with the ids of their instances."""
+        return [
+            (each, each.message.instance_id)
+            for each in self.requests
+            if isinstance(each.message, MayGo) and not self._is_due(each)
+        ]
 
     def _answer_asking(self, asked: Sequence[str], decision: Decision) -> None:
         going = {each.instance_id for each in decision.terminations}
-        for request in list(self.requests):
-            if isinstance(request.message, MayGo) and request.message.instance_id in asked:
+        for request, instance_id in self._asking():
+            if instance_id in asked:
                 self.requests.remove(request)
-                request.settle({"mayGo": request.message.instance_id in going})
+                request.settle({"mayGo": instance_id in going})
 
     async def _answer_the_rest(self) -> None:
         while self.requests or not workflow.all_handlers_finished():

@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from worker_manager.memory import Mode
     from worker_manager.model import Demand
     from worker_manager.requests import (
+        HEADER_TOKEN,
         Drain,
         Edit,
         MayGo,
@@ -26,15 +27,17 @@ with workflow.unsafe.imports_passed_through():
         MessageInvalid,
         Patch,
         Pause,
+        Restore,
         Resume,
         SetDemand,
         SharedConfigChanged,
         did_you_mean,
     )
+    from worker_manager.requests import parse as parse_value
     from worker_manager.state import WORKER_TYPE, Event, Rejection, WorkerTypeState, keep, remember_answer
 from workflows import attributes
-from workflows.messages import NOTHING, parse
-from workflows.requests import Request
+from workflows.messages import NOTHING, header_token, parse, readable, signature
+from workflows.requests import Request, received
 
 RENEW_AT_EVENTS = 500
 ID_PREFIX = "worker-type:"
@@ -45,11 +48,14 @@ MODELS: dict[str, type[Message]] = {
     "may_go": MayGo,
     "patch_config": Patch,
     "pause": Pause,
+    "restore": Restore,
     "resume": Resume,
     "set_demand": SetDemand,
 }
 SIGNALS = [*MODELS, "wake", "shared_config_changed"]
-QUERIES = ["config", "explain", "instances", "status"]
+QUERIES = ["config", "explain", "instances", "revisions", "status"]
+# Names of shared configs that a worker type hears of; more than any document may refer to.
+MAX_HEARD_OF = 1000
 
 
 class WorkerTypeMessages:
@@ -60,8 +66,11 @@ class WorkerTypeMessages:
         self.woken = True
         self.requests: list[Request] = []
         self.bad_start = ""
+        self.start: Request | None = None
+        # The document being checked: shared configs that are being edited meanwhile are checked against it, too.
+        self.candidate: tuple[dict[str, Any], str] | None = None
         try:
-            self.state = _starting_state(args)
+            self.state, self.start = _starting_state(args)
         except MessageInvalid as error:
             self.bad_start = str(error)
 
@@ -102,6 +111,18 @@ class WorkerTypeMessages:
     @workflow.signal(name="patch_config", description='Merge into the worker type document: {"maxCapacity": 12}')
     def tell_patch_config(self, value: RawValue) -> None:
         self._tell("patch_config", value)
+
+    @workflow.update(description='Make an earlier revision the newest again: {"revision": 3, "reason": "bad image"}')
+    async def restore(self, value: RawValue) -> Any:
+        return await self._answer("restore", value)
+
+    @restore.validator
+    def check_restore(self, value: RawValue) -> None:
+        _check(Restore, value)
+
+    @workflow.signal(name="restore", description='Make an earlier revision the newest again: {"revision": 3}')
+    def tell_restore(self, value: RawValue) -> None:
+        self._tell("restore", value)
 
     @workflow.update(description='Launch and end nothing until resumed: {"reason": "budget"} or "budget"')
     async def pause(self, value: RawValue = NOTHING) -> Any:
@@ -173,7 +194,7 @@ class WorkerTypeMessages:
         change = parse(SharedConfigChanged, value)
         known = max(self.state.shared_revisions.get(change.name, 0), self.state.wanted_revisions.get(change.name, 0))
         # Also one not referred to yet: it may be told of while the document that refers to it is being checked.
-        if change.revision > known:
+        if change.revision > known and len(self.state.wanted_revisions) < MAX_HEARD_OF:
             self.state.wanted_revisions[change.name] = change.revision
             self._log(f"shared config {change.name} is at revision {change.revision}")
             self.woken = True
@@ -188,16 +209,18 @@ class WorkerTypeMessages:
     def status(self, *args: Any) -> Any:
         return report.status(self.state)
 
-    @workflow.query(description="The document as it was written, its revision and those of its shared configs")
+    @workflow.query(description="The document as it was written (at a revision: 3), and what it was resolved with")
     def config(self, *args: Any) -> Any:
-        state = self.state
-        return {
-            "document": state.document,
-            "revision": state.revision,
-            "now": state.now,
-            "sharedConfigs": state.shared_revisions,
-            "configHash": state.config_hash,
-        }
+        if args and args[0] not in (None, 0, self.state.revision):
+            return report.earlier_config(self.state, args[0])
+        answer = report.config(self.state)
+        if self.candidate is not None:
+            answer["candidate"] = {"document": self.candidate[0], "now": self.candidate[1]}
+        return answer
+
+    @workflow.query(description="Every revision that is remembered: who, when and why; kept ones can be restored")
+    def revisions(self, *args: Any) -> Any:
+        return report.revisions(self.state.revisions)
 
     @workflow.query(description="Why there is as much capacity as there is, in sentences")
     def explain(self, *args: Any) -> Any:
@@ -214,12 +237,12 @@ class WorkerTypeMessages:
         update_id = info.id if info else ""
         if update_id in self.state.answers:
             return self.state.answers[update_id]
-        answer = await self._take(Request(name, parse(MODELS[name], value), "update"))
+        answer = await self._take(received(name, MODELS[name], value, "update"))
         remember_answer(self.state.answers, update_id, answer)
         return answer
 
     def _tell(self, name: str, value: RawValue) -> None:
-        request = Request(name, parse(MODELS[name], value), "signal")
+        request = received(name, MODELS[name], value, "signal")
         if not self._at_once(request):
             self.requests.append(request)
 
@@ -229,7 +252,9 @@ class WorkerTypeMessages:
         return await request.outcome()
 
     def _at_once(self, request: Request) -> bool:
-        """Settle what needs no activity; True if it did."""
+        """Settle what needs no activity; True if it did. Where messages must be signed, it must be known by whom."""
+        if self.state.secured and request.author is None:
+            return False
         match request.message:
             case SetDemand():
                 request.settle(self._set_demand(request.message))
@@ -315,14 +340,17 @@ def _check(model: type[Message], value: RawValue) -> None:
     parse(model, value)
 
 
-def _starting_state(args: Sequence[Any]) -> WorkerTypeState:
-    """The carried state, or a new one for a document. Raises MessageInvalid for anything else."""
-    if len(args) != 1 or not isinstance(args[0], dict):
+def _starting_state(args: Sequence[Any]) -> tuple[WorkerTypeState, Request | None]:
+    """The carried state, or a new one with the start that asks for it. Raises MessageInvalid for anything else."""
+    if len(args) != 1 or not isinstance(readable(args[0]), dict):
         raise MessageInvalid("start input: expected one JSON object, the worker type document")
     if set(args[0]) == {"carried"} and workflow.info().continued_run_id:
-        return WORKER_TYPE.validate_python(args[0]["carried"])
-    name = args[0].get("workerType")
+        return WORKER_TYPE.validate_python(args[0]["carried"]), None
+    HEADER_TOKEN.set(header_token(workflow.info().headers))
+    message = parse_value(Edit, args[0])
+    name = message.document.get("workerType")
     if not isinstance(name, str) or workflow.info().workflow_id != ID_PREFIX + name:
         wanted = f"{ID_PREFIX}{name}" if isinstance(name, str) else f"{ID_PREFIX}NAME"
         raise MessageInvalid(f"/workerType: names the worker type; its workflow id must be {wanted[:200]!r}")
-    return WorkerTypeState(name, args[0], template_time(), state=WmState.SCALING)
+    state = WorkerTypeState(name, message.document, template_time(), state=WmState.SCALING)
+    return state, Request("start", message, "start", signature("start", args[0], message))

@@ -54,4 +54,22 @@ def test_an_argument_in_an_unknown_encoding_does_not_raise():
         Payload(metadata={"encoding": b"binary/odd"}, data=b"5"),
         data_converter.payload_converter.to_payload(7),
     ]
-    assert [Undecodable("binary/odd"), 7] == data_converter.payload_converter.from_payloads(payloads)
+    assert [Undecodable("encoding 'binary/odd'"), 7] == data_converter.payload_converter.from_payloads(payloads)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b'{"a": 1, "b": {"c": 1, "d": 2, "c": 3}}', "the key 'c' stands twice"),
+        (b'{"a": 1', "Expecting"),
+        (b"", "Expecting value"),
+        (b'"\xff"', "decode"),
+        (b"[" * 100_000, "recursion"),
+    ],
+    ids=["key-twice", "cut-off", "empty", "not-utf-8", "deep"],
+)
+def test_json_that_cannot_be_read_does_not_raise(text, why):
+    payload = Payload(metadata={"encoding": b"json/plain"}, data=text)
+    (found,) = data_converter.payload_converter.from_payloads([payload])
+    assert why in found.why
+    assert found == data_converter.payload_converter.from_payload(payload)

@@ -12,8 +12,21 @@ from temporalio.client import Client
 from tests.system.support import Loop, System, connect, in_process_system, temporal_server
 
 # One a module, so that no test meets the workflows of another module.
-NAMESPACES = ("chaos", "messages", "shared-config", "worker-type")
-SLOWEST_TEST_SECONDS = 60
+NAMESPACES = (
+    "chaos",
+    "command-line",
+    "command-line-looks",
+    "command-line-signed",
+    "corpus",
+    "edits",
+    "many-dependents",
+    "messages",
+    "races",
+    "scopes",
+    "shared-config",
+    "worker-type",
+)
+SLOWEST_TEST_SECONDS = 110
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +42,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     loop = pyfuncitem._request.getfixturevalue("loop")
     names = inspect.signature(pyfuncitem.obj).parameters
-    loop.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}), SLOWEST_TEST_SECONDS)
+    most = 8 * SLOWEST_TEST_SECONDS if pyfuncitem.config.getoption("--long") else SLOWEST_TEST_SECONDS
+    loop.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}), most)
     return True
 
 
