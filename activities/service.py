@@ -150,7 +150,7 @@ async def serve(client: Client, workers: Iterable[Worker], authority: Authority,
             await stack.enter_async_context(worker)
         if authority.is_secured:
             logger.info("worker started; edits must be signed by a key of WM_VERIFICATION_KEYS")
-            await _wake_all(client)
+            await wake_all(client)
         else:
             logger.warning(
                 "worker started; THE SYSTEM IS OPEN: edits need no scopes, whoever reaches the Temporal namespace may "
@@ -160,7 +160,7 @@ async def serve(client: Client, workers: Iterable[Worker], authority: Authority,
         logger.info("stopping")
 
 
-async def _wake_all(client: Client) -> None:
+async def wake_all(client: Client) -> None:
     """Have every worker type decide once, whereby it learns that messages must be signed now."""
     gate = asyncio.Semaphore(WAKES_AT_ONCE)
 

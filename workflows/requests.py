@@ -35,7 +35,8 @@ class Refused(Exception):
         """A config that is not acceptable; `breaks` names the worker types that it would break."""
         text = "; ".join(str(each) for each in problems[:20])
         if breaks:
-            text = f"would break {len(breaks)} worker types: {', '.join(breaks)}; {text}"
+            what = "worker type" if len(breaks) == 1 else "worker types"
+            text = f"would break {len(breaks)} {what}: {', '.join(breaks)}; {text}"
         return cls(text, problems, "ConfigInvalid", breaks)
 
     def failure(self) -> ApplicationError:

@@ -124,7 +124,7 @@ class WorkerTypeWorkflow(WorkerTypeMessages):
             document=state.document,
             now=state.now,
             revisions=state.shared_revisions,
-            wanted=state.wanted_revisions,
+            wanted=dict(state.wanted_revisions),  # one heard of meanwhile must not seem to have been asked for
             demand=state.demand,
             memory=memory,
         )

@@ -23,6 +23,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 from activities import service
+from activities.authorizing import Authority
 from activities.converter import data_converter
 from activities.options import WORKFLOW_QUEUE
 from cli.stack import SERVER_FLAGS
@@ -154,9 +155,24 @@ async def until_steady(handle: WorkflowHandle[Any, Any], actual: int, seconds: f
     return await until_status(handle, lambda now: (now["state"], now["actual"]) == ("Steady", actual), seconds)
 
 
+@dataclass(frozen=True)
+class Server:
+    """Where a dev server answers: gRPC and the HTTP API."""
+
+    address: str
+    http: str
+
+
 @contextmanager
 def temporal_server(folder: Path, namespaces: tuple[str, ...]) -> Iterator[str]:
     """A dev server of our own on free ports; its address."""
+    with dev_server(folder, namespaces) as server:
+        yield server.address
+
+
+@contextmanager
+def dev_server(folder: Path, namespaces: tuple[str, ...]) -> Iterator[Server]:
+    """A dev server of our own on free ports."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
         for each in sockets:
@@ -169,7 +185,7 @@ def temporal_server(folder: Path, namespaces: tuple[str, ...]) -> Iterator[str]:
     for namespace in namespaces:
         command += ["--namespace", namespace]
     with child("temporal", command, folder):
-        yield f"127.0.0.1:{port}"
+        yield Server(f"127.0.0.1:{port}", f"http://127.0.0.1:{http}")
 
 
 @contextmanager
@@ -214,7 +230,7 @@ async def connect(address: str, namespace: str) -> Client:
 
 
 @asynccontextmanager
-async def workers(client: Client, endpoint: str) -> AsyncIterator[None]:
+async def workers(client: Client, endpoint: str, authority: Authority | None = None) -> AsyncIterator[None]:
     """Our workers in this process. Everything they keep is ended first, so that shutting down waits for nothing."""
     record = ProviderRecord(
         PROVIDER,
@@ -226,7 +242,7 @@ async def workers(client: Client, endpoint: str) -> AsyncIterator[None]:
         list_lag_seconds=LIST_LAG_SECONDS,
     )
     async with AsyncExitStack() as stack:
-        for each in build_workers(client, {PROVIDER: record}, INVENTORY_SECONDS):
+        for each in build_workers(client, {PROVIDER: record}, INVENTORY_SECONDS, authority):
             await stack.enter_async_context(each)
         await service.start_inventories(client, [PROVIDER])
         yield
@@ -241,10 +257,10 @@ async def end_all(client: Client) -> None:
 
 
 @contextmanager
-def in_process_system(loop: Loop, client: Client) -> Iterator[System]:
-    """Emulator and workers in this process."""
+def in_process_system(loop: Loop, client: Client, authority: Authority | None = None) -> Iterator[System]:
+    """Emulator and workers in this process; messages must be signed where there is an authority with keys."""
     with Ec2Emulator(settings=FAST) as emulator:
-        running = workers(client, emulator.endpoint)
+        running = workers(client, emulator.endpoint, authority)
         loop.run(running.__aenter__())
         try:
             yield System(client, emulator.control)

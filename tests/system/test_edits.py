@@ -89,7 +89,7 @@ async def test_an_earlier_value_that_would_break_a_dependent_is_not_restored(sys
 
     refusal = await refusal_of(config, "restore", {"revision": 1})
     assert [name] == refusal.details[0]["breaks"]
-    assert str(refusal).startswith(f"ConfigInvalid: would break 1 worker types: {name}; ")
+    assert str(refusal).startswith(f"ConfigInvalid: would break 1 worker type: {name}; ")
     assert 2 == (await status(config))["revision"]
 
 
