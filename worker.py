@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
@@ -47,12 +46,7 @@ def config_worker(client: Client, resolver: Resolver, authority: Authority) -> W
         client,
         task_queue=options.WORKFLOW_QUEUE,
         workflows=WORKFLOWS,
-        activities=[
-            configs.check_worker_type,
-            configs.check_shared_config,
-            configs.authorize,
-            configs.notify_dependents,
-        ],
+        activities=configs.all(),
         workflow_runner=runner,
         interceptors=[Guard()],
         max_cached_workflows=5000,
@@ -92,10 +86,7 @@ async def run() -> None:
     authority = service.read_authority(settings)
     workers = build_workers(client, records, settings.inventory_seconds, authority)
     await service.start_inventories(client, records)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await service.serve(client, workers, authority, stop)
+    await service.serve(client, workers, authority)
 
 
 def main() -> None:

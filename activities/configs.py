@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,6 +126,10 @@ class ConfigActivities:
         self._resolver = resolver
         self._authority = authority or Authority()
         self._dependents = Dependents(client, resolver)
+
+    def all(self) -> list[Callable[..., Any]]:
+        """What a worker of the queue serves."""
+        return [self.check_worker_type, self.check_shared_config, self.authorize, self.notify_dependents]
 
     @activity.defn
     async def check_worker_type(self, check: WorkerTypeCheck) -> Admission:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -143,8 +144,11 @@ def read_authority(settings: Settings) -> Authority:
     return Authority(parse_keyring(text, str(path)))
 
 
-async def serve(client: Client, workers: Iterable[Worker], authority: Authority, stop: asyncio.Event) -> None:
-    """Run workers until `stop`, then shut down gracefully: running activities may finish."""
+async def serve(client: Client, workers: Iterable[Worker], authority: Authority) -> None:
+    """Run workers until SIGTERM or SIGINT, then shut down gracefully: running activities may finish."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         for worker in workers:
             await stack.enter_async_context(worker)

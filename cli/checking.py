@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 from cli.documents import Document, Finding, Kind
 from worker_manager.config import SharedValue, check_shared_config, provider_name
-from worker_manager.errors import ConfigInvalid
+from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.guarded import resolve_guarded
 from worker_manager.kinds import kind, kind_of_provider
 from worker_manager.model import ResolvedConfig
 from worker_manager.provider import ProviderRecord
-from worker_manager.settings import load_providers
+from worker_manager.settings import provider_records
 
 
 def template_time() -> str:
@@ -22,37 +22,55 @@ def template_time() -> str:
 
 
 def check(documents: Sequence[Document]) -> tuple[dict[str, ResolvedConfig], list[Finding]]:
-    """What every worker type resolves to, and everything that is wrong, in order of the files."""
+    """What every worker type resolves to, and everything that is wrong, in order of the files.
+
+    What `load` has told of a place is not told again.
+    """
     findings: list[Finding] = []
     for each in documents:
         if each.kind is Kind.SHARED_CONFIG:
-            found = check_shared_config(each.data)
-            findings += [each.finding(problem.pointer, problem.message) for problem in found]
-    records = _records(documents, findings)
-    shared = {
-        each.name: SharedValue(1, each.data["value"], str(each.data["schema"]))
-        for each in documents
-        if each.kind is Kind.SHARED_CONFIG
-    }
+            findings += _findings(each, check_shared_config(each.data))
+    records = known_providers(documents, findings)
+    shared = shared_values(documents)
     resolved: dict[str, ResolvedConfig] = {}
     for each in documents:
         if each.kind is Kind.WORKER_TYPE:
             try:
                 resolved[each.name] = _resolve(each, shared, records)
             except ConfigInvalid as error:
-                findings += [each.finding(problem.pointer, problem.message) for problem in error.problems]
-    return resolved, findings
+                findings += _findings(each, error.problems)
+    return resolved, sorted(findings, key=_order(documents))
 
 
-def _records(documents: Sequence[Document], findings: list[Finding]) -> Mapping[str, ProviderRecord]:
+def shared_values(documents: Iterable[Document]) -> dict[str, SharedValue]:
+    """What references stand for."""
+    return {
+        each.name: SharedValue(1, each.data["value"], str(each.data["schema"]))
+        for each in documents
+        if each.kind is Kind.SHARED_CONFIG
+    }
+
+
+def known_providers(documents: Iterable[Document], findings: list[Finding]) -> Mapping[str, ProviderRecord]:
+    """The records of all provider files by name, the later file's where two have one; adds what is wrong with them."""
     records: dict[str, ProviderRecord] = {}
     for each in documents:
         if each.kind is Kind.PROVIDERS:
             try:
-                records.update(load_providers(Path(each.path), "worker-manager"))
+                records.update(provider_records(each.data, "worker-manager"))
             except ConfigInvalid as error:
-                findings += [each.finding(problem.pointer, problem.message) for problem in error.problems]
+                findings += _findings(each, error.problems)
     return records
+
+
+def _findings(document: Document, problems: Iterable[Problem]) -> list[Finding]:
+    found = [document.finding(each.pointer, each.message, each.rule) for each in problems]
+    return [each for each in found if each.pointer not in document.told]
+
+
+def _order(documents: Iterable[Document]) -> Any:
+    position = {each.path: index for index, each in enumerate(documents)}
+    return lambda finding: (position[finding.path], finding.line, finding.column)
 
 
 def _resolve(

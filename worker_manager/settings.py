@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.kinds import kind
 from worker_manager.provider import ProviderRecord
+from worker_manager.reading import Node, Place, locate, read
+from worker_manager.shape import clip, pointer_join, shape_problems
+from worker_manager.templates import did_you_mean
 
 
 class _Record(BaseModel):
@@ -39,49 +40,60 @@ class _File(BaseModel):
 
 
 def load_providers(path: Path, deployment: str) -> Mapping[str, ProviderRecord]:
-    """Records by name. Raises ConfigInvalid with every problem, each message naming the file."""
+    """Records by name. Raises ConfigInvalid with every problem, each message beginning with its place in the file."""
     try:
-        data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        root, faults = read(path.read_bytes().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
-        raise _invalid(f"{path}: cannot be read: {error}") from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise _invalid(f"{where}: {error.problem}") from error
-    except YAMLError as error:
-        raise _invalid(f"{path}: {error}") from error
+        raise ConfigInvalid([Problem("", f"{path}: cannot be read: {error}", "unreadable")]) from error
+    if faults:
+        raise ConfigInvalid(_placed(path, each.place, Problem("", each.message, each.rule)) for each in faults)
+    root = root or Node(None, Place(1, 1))
+    try:
+        return provider_records(root.value, deployment)
+    except ConfigInvalid as error:
+        raise ConfigInvalid(_placed(path, _place(root, each), each) for each in error.problems) from error
+
+
+def provider_records(data: Any, deployment: str) -> Mapping[str, ProviderRecord]:
+    """Records by name, of what a providers file holds. Raises ConfigInvalid with every problem."""
     try:
         records = _File.model_validate(data).providers
     except ValidationError as error:
-        problems = [_problem(path, cast("Mapping[str, Any]", each)) for each in error.errors()]
-        raise ConfigInvalid(problems) from error
-    return _by_name(path, [ProviderRecord(deployment=deployment, **each.model_dump()) for each in records])
+        raise ConfigInvalid(_problem(cast("Mapping[str, Any]", each)) for each in error.errors()) from error
+    problems = shape_problems(data) or tuple(
+        problem for index, each in enumerate(records) for problem in _wrong_record(records, index, each)
+    )
+    if problems:
+        raise ConfigInvalid(problems)
+    return {each.name: ProviderRecord(deployment=deployment, **each.model_dump()) for each in records}
 
 
-def _by_name(path: Path, records: list[ProviderRecord]) -> Mapping[str, ProviderRecord]:
-    found: dict[str, ProviderRecord] = {}
-    for index, record in enumerate(records):
-        if record.name in found:
-            raise ConfigInvalid([Problem(f"/providers/{index}/name", f"{path}: {record.name!r} stands twice")])
-        _check_kind(path, index, record)
-        found[record.name] = record
-    return found
-
-
-def _check_kind(path: Path, index: int, record: ProviderRecord) -> None:
+def _wrong_record(records: list[_Record], index: int, record: _Record) -> Iterator[Problem]:
+    where = f"/providers/{index}"
+    if any(each.name == record.name for each in records[:index]):
+        yield Problem(f"{where}/name", f"{record.name!r} stands twice", "duplicate-name")
     try:
         kind(record.kind)
     except ConfigInvalid as error:
-        where = f"/providers/{index}"
-        raise ConfigInvalid(
-            Problem(where + each.pointer, f"{path}: {each.message}", each.rule) for each in error.problems
-        ) from error
+        yield from (Problem(where + each.pointer, each.message, each.rule) for each in error.problems)
 
 
-def _problem(path: Path, error: Mapping[str, Any]) -> Problem:
-    pointer = "".join(f"/{part}" for part in error["loc"])
-    return Problem(pointer, f"{path}: {str(error['msg'])[:1].lower()}{str(error['msg'])[1:]}")
+def _problem(error: Mapping[str, Any]) -> Problem:
+    steps, message = list(error["loc"]), str(error["msg"])
+    message = f"{message[:1].lower()}{message[1:]}"
+    pointer = "".join(pointer_join("", step) for step in steps)
+    if error["type"] == "extra_forbidden":
+        known = [each.alias or name for name, each in (_Record if len(steps) > 1 else _File).model_fields.items()]
+        return Problem(
+            pointer, f"unknown key {clip(steps[-1])}: {message}{did_you_mean(str(steps[-1]), known)}", "unknown-key"
+        )
+    return Problem(pointer, message, str(error["type"]).replace("_", "-"))
 
 
-def _invalid(message: str) -> ConfigInvalid:
-    return ConfigInvalid([Problem("", message, "unreadable")])
+def _place(root: Node, problem: Problem) -> Place | None:
+    return locate(root, problem.pointer, at_key=problem.rule == "unknown-key") if problem.pointer else None
+
+
+def _placed(path: Path, place: Place | None, problem: Problem) -> Problem:
+    where = f"{path}:{place.line}:{place.column}" if place else path
+    return Problem(problem.pointer, f"{where}: {problem.message}", problem.rule)

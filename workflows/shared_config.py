@@ -131,9 +131,10 @@ class SharedConfigWorkflow:
         self._refuse_renaming(message)
         value = self._edited(message)
         about = _about(message)
-        if value == state.values[-1].value and all(getattr(state, name) == text for name, text in about.items()):
-            return {"revision": state.revision, "unchanged": True, "dependents": len(state.subscribers)}
         is_new = value != state.values[-1].value
+        said = [name for name, text in about.items() if getattr(state, name) != text]
+        if not is_new and not said:
+            return {"revision": state.revision, "unchanged": True, "dependents": len(state.subscribers)}
         admission = await (self._check_with_dependents if is_new else self._check)(request, value)
         self._refuse(admission)
         for name, text in about.items():
@@ -142,7 +143,8 @@ class SharedConfigWorkflow:
             state.revision += 1
             by = admission.author.subject or message.author
             keep_value(state, ValueRevision(state.revision, value, workflow.now(), by, message.reason))
-        return {"revision": state.revision, "dependents": len(state.subscribers)}
+        answer = {"revision": state.revision, "dependents": len(state.subscribers)}
+        return answer if is_new or said != ["managed_by"] else {**answer, "unchanged": True}
 
     def _edited(self, message: EditValue | Restore) -> Any:
         if isinstance(message, Restore):

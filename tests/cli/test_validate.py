@@ -20,12 +20,18 @@ BAD_WORKER_TYPES = {
     "unknown provider": ("aws-provider", "awx-provider", 2, "did you mean 'aws-provider'?"),
     "no provider": ("provider: aws-provider\n", "", 1, "the provider's name is missing"),
     "malformed image": ("ami-0dedc5db10ec003af", "ami-xyz", 11, "'ami-xyz' does not have the right form"),
-    "empty list": ("- instanceType: m5.large\n  capacity: 1\n  utility: 1", "  []", 12, "must have 1 or more entries"),
+    "empty list": ("- instanceType: m5.large\n  capacity: 1\n  utility: 1", "  []", 13, "must have 1 or more entries"),
     "unknown reference": ("description: a sample", "description: {$eval: context.nope}", 5, "no shared config 'nope'"),
     "bad expression": ("description: a sample", "description: {$eval: '1 +'}", 5, "1 +"),
     "unknown launch setting": ("ImageId: ami-0dedc5db10ec003af", "ImageID: ami-0dedc5db10ec003af", 11, "'ImageId'"),
+    "yes for true": (
+        "    ImageId: ami-0dedc5db10ec003af",
+        "    ImageId: ami-0dedc5db10ec003af\n    EbsOptimized: yes",
+        12,
+        "must be true or false, not 'yes'",
+    ),
     "duplicate key": ("  utility: 1", "  utility: 1\n  utility: 2", 16, "duplicate key"),
-    "date": ("description: a sample", "description: 2020-01-01", 1, "quote it"),
+    "date": ("description: a sample", "description: 2020-01-01", 5, "quote it"),
 }
 BAD_SHARED_CONFIGS = {
     "unknown schema": ("aws-regions.json", "aws-region.json", 2, "did you mean '/schemas/common/aws-regions.json#'?"),
@@ -65,7 +71,7 @@ def test_documents_without_problems_pass_and_are_counted(write, wm, worker_type_
     assert (0, "2 documents, no problems\n") == (result.exit_code, result.stdout)
 
 
-@pytest.mark.parametrize("folder", ["plan", "fleet-2019"])
+@pytest.mark.parametrize("folder", ["plan", "fleet-2019", "variants"])
 def test_the_examples_have_no_problems(folder, wm):
     result = wm("validate", ROOT / "examples" / folder, "-o", "json")
     assert (0, []) == (result.exit_code, json.loads(result.stdout))
@@ -85,8 +91,8 @@ def test_every_problem_of_every_file_is_told_in_one_run(write, wm, worker_type_t
 def test_json_says_file_line_column_pointer_and_message(write, wm, worker_type_text):
     path = write("a.yml", worker_type_text.replace("minCapacity: 0", "minCapacity: -1"))
     (finding,) = json.loads(wm("validate", path, "-o", "json").stdout)
-    assert {"file", "line", "column", "pointer", "message"} == set(finding)
-    assert (str(path), 3, 1, "/minCapacity") == tuple(finding[each] for each in ("file", "line", "column", "pointer"))
+    assert ["file", "line", "column", "pointer", "rule", "message"] == list(finding)
+    assert [str(path), 3, 14, "/minCapacity", "minimum"] == list(finding.values())[:-1]
 
 
 def test_a_problem_within_a_shared_value_is_told_where_the_worker_type_refers_to_it(
@@ -102,7 +108,7 @@ def test_a_problem_within_a_shared_value_is_told_where_the_worker_type_refers_to
     )
     found = json.loads(wm("validate", tmp_path, "-o", "json").stdout)
     assert {str(path)} == {each["file"] for each in found}
-    assert {12} == {each["line"] for each in found}
+    assert {12, 13} == {each["line"] for each in found}
     assert all("in shared config 'images'" in each["message"] for each in found)
 
 
@@ -126,6 +132,71 @@ def test_a_providers_file_in_the_folder_says_which_kind_a_name_has(write, wm, wo
     assert 1 == wm("validate", tmp_path).exit_code
     write("providers.yml", "providers:\n- name: builders\n  kind: aws\n  regions: [us-west-2]\n")
     assert 0 == wm("validate", tmp_path).exit_code
+
+
+@pytest.mark.parametrize("command", ["validate", "render"])
+def test_a_file_named_by_providers_says_which_kind_a_name_has(command, write, wm, worker_type_text, tmp_path):
+    write("in/a.yml", worker_type_text.replace("aws-provider", "builders"))
+    records = write("out.yml", "providers:\n- name: builders\n  kind: aws\n  regions: [us-west-2]\n")
+    words = [command, tmp_path / "in", *(["--out", tmp_path / "out"] if command == "render" else [])]
+    assert (1, 0) == (wm(*words).exit_code, wm(*words, "--providers", records).exit_code)
+
+
+def test_what_is_wrong_with_the_file_named_by_providers_is_told_with_its_line(write, wm, worker_type_text):
+    path = write("a.yml", worker_type_text)
+    records = write("out.yml", "providers:\n- name: x\n  kind: aws\n  region: [us-west-2]\n")
+    result = wm("validate", path, "--providers", records)
+    assert f"{records}:4:3: error: unknown key 'region': extra inputs are not permitted; did you mean 'regions'?" in (
+        result.stdout
+    )
+    assert "this is no list of providers" in wm("validate", path, "--providers", path).stdout
+
+
+def test_a_worker_type_with_a_date_is_checked_on(write, wm, worker_type_text):
+    text = worker_type_text.replace("a sample", "2020-01-01").replace("maxCapacity: 5", "maxCapacity: 5_0")
+    result = wm("validate", write("a.yml", text.replace("utility: 1", "utility: []")))
+    assert [4, 5, 15] == [line for line, _ in lines_of(result.stdout)]
+
+
+def test_github_gets_annotations_with_its_escapes(write, wm, worker_type_text):
+    path = write("50%,a:b.yml", worker_type_text.replace("minCapacity: 0", 'minCapacity: "1%\\n2"'))
+    result = wm("validate", path, "-o", "github")
+    name = str(path).replace("50%,a:b", "50%25%2Ca%3Ab")
+    assert result.stdout.startswith(f"::error file={name},line=3,col=14::must be a whole number, not '1%25\\n2'")
+    assert (1, 1) == (result.exit_code, result.stdout.count("\n"))
+
+
+def test_how_many_problems_there_are_goes_to_stderr(write, wm, worker_type_text, tmp_path):
+    write("a.yml", worker_type_text.replace("maxCapacity: 5", "maxCapacity: five").replace("utility: 1", "utility: []"))
+    write("b.yml", "a: [")
+    result = wm("validate", tmp_path)
+    assert ("3 problems in 2 files\n", 3) == (result.stderr, result.stdout.count("\n"))
+
+
+def test_the_variants_of_a_template_are_checked_each_and_told_in_the_template(write, wm, worker_type_text, tmp_path):
+    text = worker_type_text.replace("sample", "builder-${level}", 1).replace("5", "{$eval: limit}", 1)
+    text += "variants:\n- {level: 1, limit: 3}\n- {level: 2, limit: 0}\n- {level: 3, limit: many}\n"
+    path = write("a.yml", text.replace("minCapacity: 0", "minCapacity: 1"))
+    result = wm("validate", path)
+    words = [(line, re.search(r"in worker type '(.+?)'", message)[1]) for line, message in lines_of(result.stdout)]
+    assert [(3, "builder-2"), (4, "builder-3")] == words
+    write("a.yml", text.replace("limit: many", "limit: 4"))
+    assert "3 worker types" in wm("render", tmp_path, "--out", tmp_path / "out").stdout
+    assert {f"builder-{n}.json" for n in (1, 2, 3)} == {each.name for each in (tmp_path / "out").iterdir()}
+
+
+def test_a_variant_that_cannot_be_made_is_told_at_its_parameters(write, wm, worker_type_text):
+    text = worker_type_text.replace("sample", "builder-${level}", 1)
+    path = write("a.yml", text + "variants:\n- {level: 1}\n- {level: 1}\n- {lvl: 1}\n")
+    found = lines_of(wm("validate", path).stdout)
+    assert [18, 19, 19] == [line for line, _ in found]
+    assert ["as /variants/0 does", "'level' is missing", "no expression uses the parameter 'lvl'"] == [
+        words
+        for words, (_, message) in zip(
+            ("as /variants/0 does", "'level' is missing", "no expression uses the parameter 'lvl'"), found, strict=True
+        )
+        if words in message
+    ]
 
 
 def test_the_fleet_renders_to_exactly_the_expected_files(wm, tmp_path):

@@ -10,7 +10,7 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpda
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from tests.system.support import IMAGE, NEW_IMAGE, System, document, name_of, status, until_status
+from tests.system.support import IMAGE, NEW_IMAGE, System, document, name_of, status, until, until_status
 
 REGIONS_SCHEMA = "/schemas/common/aws-regions.json#"
 
@@ -174,3 +174,20 @@ async def test_json_with_a_key_twice_is_refused_at_every_door(system: System) ->
     deep = await system.start_raw("WorkerType", raw("[" * 50_000 + "]" * 50_000), id=f"worker-type:{name_of('deep')}")
     with pytest.raises(WorkflowFailureError):
         await deep.result()
+
+
+async def test_an_edit_that_comes_while_a_worker_type_decides_is_followed(system: System) -> None:
+    shared = name_of("meanwhile")
+    config = await system.start_shared(shared, regions(IMAGE), REGIONS_SCHEMA)
+    handle = await system.start(document(name_of("deciding"), regions={"$eval": f"context.{shared}"}))
+    await until_status(handle, lambda now: now["sharedConfigs"] == {shared: 1})
+    system.control.add_fault("DescribeInstances", delay_seconds=0.5)
+    try:
+        for revision, image in ((2, NEW_IMAGE), (3, IMAGE), (4, NEW_IMAGE), (5, IMAGE)):
+            looks = system.calls("DescribeInstances")
+            await handle.signal("wake")
+            await until(lambda looks=looks: system.calls("DescribeInstances") > looks, 10, "a listing is in flight")
+            assert revision == (await config.execute_update("apply_config", regions(image)))["revision"]
+    finally:
+        system.control.clear_faults()
+    await until_status(handle, lambda now: now["sharedConfigs"] == {shared: 5})
