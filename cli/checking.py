@@ -29,7 +29,7 @@ def check(documents: Sequence[Document]) -> tuple[dict[str, ResolvedConfig], lis
     findings: list[Finding] = []
     for each in documents:
         if each.kind is Kind.SHARED_CONFIG:
-            findings += _findings(each, check_shared_config(each.data))
+            findings += findings_of(each, check_shared_config(each.data))
     records = known_providers(documents, findings)
     shared = shared_values(documents)
     resolved: dict[str, ResolvedConfig] = {}
@@ -38,7 +38,7 @@ def check(documents: Sequence[Document]) -> tuple[dict[str, ResolvedConfig], lis
             try:
                 resolved[each.name] = _resolve(each, shared, records)
             except ConfigInvalid as error:
-                findings += _findings(each, error.problems)
+                findings += findings_of(each, error.problems)
     return resolved, sorted(findings, key=_order(documents))
 
 
@@ -59,11 +59,12 @@ def known_providers(documents: Iterable[Document], findings: list[Finding]) -> M
             try:
                 records.update(provider_records(each.data, "worker-manager"))
             except ConfigInvalid as error:
-                findings += _findings(each, error.problems)
+                findings += findings_of(each, error.problems)
     return records
 
 
-def _findings(document: Document, problems: Iterable[Problem]) -> list[Finding]:
+def findings_of(document: Document, problems: Iterable[Problem]) -> list[Finding]:
+    """The problems at their places in the file, but those whose place `load` has told of already."""
     found = [document.finding(each.pointer, each.message, each.rule) for each in problems]
     return [each for each in found if each.pointer not in document.told]
 

@@ -14,9 +14,21 @@ from cli.options import global_options
 COMMANDS = {
     "validate": "cli.commands.files:validate",
     "render": "cli.commands.files:render",
+    "check": "cli.commands.check:check",
+    "diff": "cli.commands.diff:diff",
     "apply": "cli.commands.apply:apply",
     "status": "cli.commands.fleet:status",
     "explain": "cli.commands.fleet:explain",
+    "watch": "cli.commands.watch:watch",
+    "history": "cli.commands.history:history",
+    "restore": "cli.commands.history:restore",
+    "set": "cli.commands.set:set_",
+    "key": "cli.commands.keys:key",
+    "token": "cli.commands.keys:token",
+    "reference": "cli.commands.reference:reference",
+    "links": "cli.commands.links:links",
+    "completion": "cli.commands.completion:completion",
+    "__complete": "cli.commands.completion:complete",
     "demo": "cli.commands.demo:demo",
 }
 

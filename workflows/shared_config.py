@@ -302,7 +302,7 @@ class SharedConfigWorkflow:
     @workflow.query(description="Value at a revision (0: the newest)")
     def value(self, *args: Any) -> Any:
         if not self.admitted:
-            return {"refused": True} if self.bad_start else {}
+            return self._not_yet()
         wanted = args[0] if args and isinstance(args[0], int) else 0
         found = self.state.value_at(wanted)
         answer = {"revision": found.revision, "schema": self.state.schema, "value": found.value}
@@ -310,11 +310,15 @@ class SharedConfigWorkflow:
 
     @workflow.query(description="Name, schema and value (at a revision: 3), and what is said about it")
     def config(self, *args: Any) -> Any:
-        return report.shared_config(self.state, args[0] if args else None)
+        return report.shared_config(self.state, args[0] if args else None) if self.admitted else self._not_yet()
 
     @workflow.query(description="Every revision that is remembered: who, when and why; kept ones can be restored")
     def revisions(self, *args: Any) -> Any:
         return report.revisions(self.state.values)
+
+    def _not_yet(self) -> dict[str, Any]:
+        """What is known of a value that has not been accepted."""
+        return {"refused": True} if self.bad_start else {}
 
     @workflow.query(description="Revisions, dependents, last rejection")
     def status(self, *args: Any) -> Any:

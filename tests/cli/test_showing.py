@@ -1,10 +1,10 @@
-"""`wm status` on terminals of any width: every worker type on one line, why in what is left."""
+"""`wm status` on terminals of any width: every worker type or shared config on one line, why in what is left."""
 
 from typing import Any
 
 import pytest
 
-from cli.showing import status_lines
+from cli.showing import shared_lines, status_lines
 
 
 def status(name: str, **members: Any) -> dict[str, Any]:
@@ -65,3 +65,49 @@ def test_a_wider_terminal_shows_more_of_why():
 )
 def test_the_most_urgent_reason_comes_first(members, why):
     assert status_lines([status("a", **members)], 120)[1].endswith(why)
+
+
+def shared(name: str, **members: Any) -> dict[str, Any]:
+    """What the query `status` of a shared config answers."""
+    edit = {"revision": 3, "at": "2026-01-02T03:04:05.678+00:00", "author": "fleet-owner", "reason": "new image"}
+    usual = {
+        "name": name,
+        "schema": "/schemas/common/aws-regions.json#",
+        "revision": 3,
+        "notified": 3,
+        "dependents": ["worker-type:a", "worker-type:b"],
+        "trouble": "",
+        "revisions": [edit],
+        "lastRejection": None,
+    }
+    return usual | members
+
+
+def test_a_shared_config_is_a_line_with_its_last_edit():
+    line = shared_lines([shared("images")], 100)[1]
+    assert ["images", "3", "2", "2026-01-02", "03:04:05", "fleet-owner:", "new", "image"] == line.split()
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"notified": 2}, "2 (being told)"),
+        ({"trouble": "no answer"}, "no answer"),
+        ({"lastRejection": {"at": "2026-02-01T00:00:00+00:00", "why": "bad image"}}, "refused since: bad image"),
+    ],
+)
+def test_what_is_out_of_the_ordinary_shows(members, words):
+    assert words in shared_lines([shared("images", **members)], 120)[1]
+
+
+def test_a_refusal_before_the_last_edit_is_history():
+    old = {"lastRejection": {"at": "2026-01-01T00:00:00+00:00", "why": "bad image"}}
+    assert "bad image" not in shared_lines([shared("images", **old)], 120)[1]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_lines_of_shared_configs_fit_the_width(width):
+    edits = [{"at": "2026-01-02T03:04:05", "author": "a" * 90, "reason": "b" * 90}]
+    lines = shared_lines([shared("images"), shared("x" * 128, revisions=edits)], width)
+    assert max(map(len, lines)) <= width
+    assert ("SCHEMA" in lines[0]) == (width == 120)

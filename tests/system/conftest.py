@@ -15,6 +15,7 @@ from tests.system.support import Loop, System, connect, in_process_system, tempo
 NAMESPACES = (
     "chaos",
     "command-line",
+    "command-line-fleet",
     "command-line-looks",
     "command-line-signed",
     "corpus",
