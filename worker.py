@@ -63,12 +63,11 @@ def build_workers(
     workers = [config_worker(client, resolver, authority)]
     for record in records.values():
         fleet = FleetActivities(kind(record.kind).open(record), resolver, secured=authority.is_secured)
-        watch = InventoryActivities(client, fleet, inventory_seconds)
         workers.append(
             Worker(
                 client,
                 task_queue=options.provider_queue(record.name),
-                activities=[fleet.decide, fleet.launch, fleet.terminate, watch.watch],
+                activities=[*fleet.all(), InventoryActivities(client, fleet, inventory_seconds).watch],
                 max_task_queue_activities_per_second=record.calls_per_second or None,
                 graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
             )

@@ -86,6 +86,10 @@ class FleetActivities:
         self.listing = SharedListing(provider.list_instances, self.executor)
         self._resolver = resolver
 
+    def all(self) -> list[Callable[..., Any]]:
+        """What a worker of the queue serves."""
+        return [self.decide, self.launch, self.terminate]
+
     @activity.defn
     async def decide(self, ask: DecideInput) -> DecideResult:
         """List the fleet, resolve the config, plan. Reads only: twice is as good as once."""
