@@ -33,10 +33,12 @@ class Refused(Exception):
     @classmethod
     def for_problems(cls, problems: tuple[Problem, ...], breaks: tuple[str, ...] = ()) -> Refused:
         """A config that is not acceptable; `breaks` names the worker types that it would break."""
-        text = "; ".join(str(each) for each in problems[:20])
-        if breaks:
-            what = "worker type" if len(breaks) == 1 else "worker types"
-            text = f"would break {len(breaks)} {what}: {', '.join(breaks)}; {text}"
+        if not breaks:
+            return cls("; ".join(str(each) for each in problems[:20]), problems, "ConfigInvalid")
+        what = "worker type" if len(breaks) == 1 else "worker types"
+        # mostly the same for all of them: said once, without the name that each message begins with
+        causes = dict.fromkeys(f"{each.pointer}: {each.message.partition(': ')[2]}" for each in problems)
+        text = f"would break {len(breaks)} {what}: {', '.join(breaks)}; {'; '.join(list(causes)[:20])}"
         return cls(text, problems, "ConfigInvalid", breaks)
 
     def failure(self) -> ApplicationError:
