@@ -11,6 +11,11 @@ from typing import Any
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_converter
 
+from worker_manager.shape import shape_problems
+
+MAX_PAYLOAD_BYTES = 64 * 1024 * 1024  # the server's own limit is far below
+MAX_PAYLOAD_DEPTH = 200  # pydantic writes 255
+
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
@@ -40,10 +45,22 @@ class TolerantPayloadConverter(PydanticPayloadConverter):
             return [Undecodable(f"encoding {encoding.decode('ascii', 'replace')[:50]!r}")]
         try:
             if encoding == b"json/plain":
-                return [json.loads(payload.data, object_pairs_hook=_object)]
+                return [_writable(json.loads(payload.data, object_pairs_hook=_object))]
             return super().from_payloads([payload])
         except (ValueError, RuntimeError, RecursionError) as error:
             return [Undecodable(str(error)[:200])]
+
+
+def _writable(value: Any) -> Any:
+    """The value, if it can be passed on: what cannot be written again would block the workflow that tries.
+
+    Documents are held to fewer levels when they are checked; this leaves room for what they are wrapped in.
+    """
+    rules = {each.rule for each in shape_problems(value, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH)} & {"text", "too-deep"}
+    if rules:
+        found = next(each for each in shape_problems(value, MAX_PAYLOAD_BYTES) if each.rule in rules)
+        return Undecodable(str(found)[:200])
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from activities.shared_values import SharedValues
-from worker_manager.config import SharedValue, collect_references
+from worker_manager.config import SharedValue, collect_references, provider_name
 from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.guarded import resolve_guarded
 from worker_manager.kinds import kind, kind_of_provider
 from worker_manager.model import ResolvedConfig
 from worker_manager.proofs import Proof, proofs
 from worker_manager.provider import ProviderRecord
+from worker_manager.templates import did_you_mean
 
 KEPT_CONFIGS = 5000
 
@@ -65,11 +66,12 @@ class Resolver:
         return proofs(document, kind_of_provider(self._record(document).name, self.records), schemas)
 
     def _record(self, document: dict[str, Any]) -> ProviderRecord:
-        name = document.get("provider")
-        if isinstance(name, str) and name in self.records:
+        name = provider_name(document)
+        if name in self.records:
             return self.records[name]
         known = ", ".join(sorted(self.records))
-        text = f"provider {str(name)[:80]!r} is not configured here; configured in providers.yml: {known or 'none'}"
+        hint = did_you_mean(name, self.records)
+        text = f"the provider {name[:80]!r} is not configured here{hint}; providers.yml has: {known or 'none'}"
         raise ConfigInvalid([Problem("/provider", text, "unknown-provider")])
 
 

@@ -136,7 +136,7 @@ def test_the_defaults_are_those_of_the_schema():
         ({"regions": [{"$merge": [{"region": "x"}]}]}, "/regions/0", "(in what the template gives at /region)"),
         ({"description": "${1 + 'a'}"}, "/description", "the template fails"),
         ({"userData": {"a": {"$if": "1 == 1", "then": "${context.nothing}"}}}, "/userData/a/then", "'nothing'"),
-        ({"userData": {"$foo": 1}}, "/userData", "reserved"),
+        ({"userData": {"$foo": 1}}, "/userData/$foo", "unknown operator"),
         ({"userData": {"when": dt.date(2026, 11, 23)}}, "/userData/when", "not a JSON value but a date"),
         ({"userData": {"x": float("inf")}}, "/userData/x", "inf is not a number that JSON has"),
         ({"userData": {"x": 2**53}}, "/userData/x", "more than 53 bits"),

@@ -74,7 +74,7 @@ def test_what_could_be_launched_is_accepted(schema_id, value):
     ("schema_id", "value", "pointer", "message"),
     [
         (REGIONS, [], "", "1 or more entries"),
-        (REGIONS, {}, "", "must be a list, not an object"),
+        (REGIONS, {}, "", "must be a list, not an empty object"),
         (REGIONS, [{"region": "us-east1"}], "/0/region", "right form: name of an AWS region"),
         (REGIONS, [{"region": "us-east-1\n"}], "/0/region", "right form"),
         (REGIONS, [{"regoin": "us-east-1"}], "/0/regoin", "did you mean 'region'?"),
@@ -178,7 +178,7 @@ def test_what_could_be_launched_is_accepted(schema_id, value):
         (TAGS, {f"key-{number}": "" for number in range(21)}, "", "no more than 20 keys"),
         (LIFECYCLE, {"scaleIn": "idle"}, "/scaleIn", "must be one of 'whenIdle', 'oldestFirst'"),
         (LIFECYCLE, {"drainTimeOutSeconds": 1}, "/drainTimeOutSeconds", "did you mean 'drainTimeoutSeconds'?"),
-        (USER_DATA, [], "", "must be an object, not a list of 0: free-form object"),
+        (USER_DATA, [], "", "must be an object, not an empty list: free-form object"),
         (SETTINGS, {"userData": 1}, "/userData", "must be an object, not 1: free-form object"),
         (LOCAL_TYPES, [{"instanceType": "Small"}], "/0/instanceType", "right form"),
         (LOCAL_TYPES, [{"instanceType": "s", "secrets": {}}], "/0/secrets", "unknown key 'secrets'"),

@@ -83,7 +83,7 @@ def test_references_are_found_in_every_branch(document, expected):
         ({"$eval": "1 2"}, "/a/$eval", "unexpected '2'"),
         ({"$eval": "§"}, "/a/$eval", "cannot be read"),
         ({"$eval": 5}, "/a/$eval", "must be a text, not 5"),
-        ({"$if": True, "then": 1}, "/a/$if", "must be a text, not True"),
+        ({"$if": True, "then": 1}, "/a/$if", "must be a text, not true"),
         ("${", "/a", "cannot be read"),
         ("${now", "/a", "is not closed"),
         ({"$eval": "(" * 4000}, "/a/$eval", "nested too deeply"),

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from schemas import loader
 from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.launch_settings import config_hash
 from worker_manager.model import ResolvedConfig
 from worker_manager.provider import ProviderKind, ProviderRecord
-from worker_manager.shape import MAX_PROBLEMS, Problems, clip, pointer_join, pointer_steps, shape_problems
+from worker_manager.shape import MAX_DEPTH, MAX_PROBLEMS, Problems, clip, pointer_join, pointer_steps, shape_problems
 from worker_manager.templates import (
     OPERATORS,
     Inspection,
     Reference,
     collect_references,
+    did_you_mean,
     inspect,
     may_loop,
     missing_references,
@@ -64,13 +65,19 @@ def provider_name(document: Any) -> str:
 
     Raises ConfigInvalid if there is none, or if it is an expression.
     """
-    name = document.get("provider") if isinstance(document, dict) else None
+    given = document if isinstance(document, dict) else {}
+    name = given.get("provider")
     if isinstance(name, str) and name and "${" not in name:
         return name
-    problem = "is missing" if name is None else f"must be a plain text, not {clip(name)}"
-    raise ConfigInvalid(
-        [Problem("/provider" if name is not None else "", f"the provider's name {problem}", "provider")]
-    )
+    if "provider" in given:
+        message = f"the provider's name must be a plain text, not {clip(name)}"
+        raise ConfigInvalid([Problem("/provider", message, "provider")])
+    misspelt = [
+        Problem(pointer_join("", key), f"unknown key {clip(key)}{hint}", "unknown-key")
+        for key in list(given)[:MAX_PROBLEMS]
+        if (hint := did_you_mean(str(key), ["provider"]))
+    ]
+    raise ConfigInvalid([Problem("", "the provider's name is missing", "provider"), *misspelt])
 
 
 def render(document: Any, shared: Mapping[str, SharedValue], now: str) -> dict[str, Any]:
@@ -121,7 +128,8 @@ def resolve(
 
 def check_shared_value(schema_id: str, value: Any) -> Problems:
     """What keeps a value from being a revision of a shared config with this schema; pointers are into the value."""
-    problems = check_schema_id(schema_id, "") or shape_problems(value)
+    # it stands within other documents, at the least in its own
+    problems = check_schema_id(schema_id, "") or shape_problems(value, max_depth=MAX_DEPTH - 1)
     return problems or schema_problems(schema_id, value) + tuple(_expressions(value, ""))
 
 
@@ -178,10 +186,14 @@ def _rendered_problems(
             message = f"is {rendered['provider']!r}, but is being checked against the provider {record.name!r}"
             problems += (Problem("/provider", message, "provider"),)
     low, high = rendered.get("minCapacity"), rendered.get("maxCapacity")
-    if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+    if _is_number(low) and _is_number(high) and low > high:
         message = f"minCapacity {low} is more than maxCapacity {high}; lower the one or raise the other"
         problems += (Problem("/minCapacity", message, "capacity-order"),)
     return problems
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _resolved(document: dict[str, Any], kind: ProviderKind, revisions: dict[str, int]) -> ResolvedConfig:

@@ -9,7 +9,7 @@ import difflib
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
 MAX_SLOTS = 1_000_000
@@ -99,6 +99,13 @@ class EditValue(Change):
     description: str | None = Field(None, max_length=4096)
     owner: str | None = Field(None, max_length=256)
 
+    @field_validator("name", "schema_id", "description", "owner", mode="before")
+    @classmethod
+    def _is_given(cls, value: Any) -> Any:
+        if value is None:
+            raise ValueError("must be a text; to keep what there is, leave it out")
+        return value
+
 
 class SharedConfigStart(Change):
     """A shared config as its file says it."""
@@ -150,7 +157,7 @@ def _long_form(model: type[Message], data: Any) -> Any:
     for kind, member in ((Edit, "document"), (Patch, "patch")):
         if model is kind and isinstance(data, dict) and member not in data:
             return {member: {name: data[name] for name in data if name not in _PROOF}, **_proof(data)}
-    if model is EditValue and not (isinstance(data, dict) and "value" in data):
+    if model is EditValue and not (isinstance(data, dict) and ("value" in data or {"name", "schema"} <= set(data))):
         return {"value": data}
     if model is SetDemand and type(data) is int:
         return {"pending": data}

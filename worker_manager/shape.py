@@ -25,10 +25,10 @@ _MAX_INTEGER = 2**53 - 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def shape_problems(value: Any, max_bytes: int = MAX_DOCUMENT_BYTES) -> Problems:
+def shape_problems(value: Any, max_bytes: int = MAX_DOCUMENT_BYTES, max_depth: int = MAX_DEPTH) -> Problems:
     """What keeps a value from being a JSON value of bearable size and depth; takes time bounded by `max_bytes`."""
     problems: list[Problem] = []
-    for size, problem in _walk(value):
+    for size, problem in _walk(value, max_depth):
         if problem is not None:
             problems.append(problem)
         if size > max_bytes or len(problems) >= MAX_PROBLEMS:
@@ -51,12 +51,17 @@ def pointer_steps(pointer: str) -> list[str]:
 
 
 def clip(value: object, limit: int = 80) -> str:
-    """A value's representation for a message, at most `limit` characters."""
+    """A value for a message, in JSON's words, at most `limit` characters; of objects and lists only their size."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, dict | list):
+        what = "object" if isinstance(value, dict) else "list"
+        return f"{'an' if what == 'object' else 'a'} {what} of {len(value)}" if value else f"an empty {what}"
     text = repr(value[: limit + 1] if isinstance(value, str) else value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _walk(value: Any) -> Iterator[tuple[int, Problem | None]]:
+def _walk(value: Any, max_depth: int) -> Iterator[tuple[int, Problem | None]]:
     """Every value in document order: the JSON size so far, at least, and what is wrong there, if anything."""
     size = 0
     stack: list[tuple[Any, str, int]] = [(value, "", 1)]
@@ -64,8 +69,8 @@ def _walk(value: Any) -> Iterator[tuple[int, Problem | None]]:
         current, pointer, depth = stack.pop()
         size += 1 + (len(current) if isinstance(current, str) else 0)
         problem = _scalar_problem(current, pointer)
-        if depth > MAX_DEPTH and isinstance(current, dict | list):
-            problem = Problem(pointer, f"is nested more than {MAX_DEPTH} levels deep; flatten it", "too-deep")
+        if depth > max_depth and isinstance(current, dict | list):
+            problem = Problem(pointer, f"is nested more than {max_depth} levels deep; flatten it", "too-deep")
         elif isinstance(current, dict):
             size += sum(len(key) for key in current if isinstance(key, str))
             problem = problem or _key_problem(current, pointer)

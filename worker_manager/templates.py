@@ -39,6 +39,9 @@ _CONTEXT = "context"
 _RESERVED = (_CONTEXT, "now")
 _WHOLE_REFERENCE = re.compile(r"\s*context\.([A-Za-z_][A-Za-z0-9_-]*)\s*")
 _INTERPOLATION = re.compile(r"\$?\$\{")
+_OPERATOR_LIKE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
+_TOKENIZER_ERROR = re.compile(r"unexpected input for .* at ", re.DOTALL)
+_UNKNOWN_NAME = re.compile(r"unknown context value (.*)")
 _BINDING_KEY = re.compile(r"(?:each|by)\((.*)\)")
 _LOCATION_STEP = re.compile(r"\.(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\[(?P<index>[0-9]+)\]|\[\"(?P<key>.*)\"\]")
 
@@ -185,7 +188,7 @@ def _inspect_value(template: Any, pointer: str, found: Inspection) -> None:
 
 def _inspect_member(operator: str | None, key: str, value: Any, pointer: str, found: Inspection) -> None:
     if operator is None:
-        _inspect_text(key, pointer, found)
+        _inspect_key(key, pointer, found)
         _inspect_value(value, pointer, found)
         return
     if name := whole_reference({key: value}):
@@ -205,6 +208,14 @@ def _inspect_member(operator: str | None, key: str, value: Any, pointer: str, fo
         if name in _RESERVED:
             message = f"{name!r} already means something here: choose another name"
             found.problems.append(Problem(pointer, message, "template-shadows"))
+
+
+def _inspect_key(key: str, pointer: str, found: Inspection) -> None:
+    """A key of plain data, or what was meant to be an operator."""
+    if _OPERATOR_LIKE.fullmatch(key):
+        hint = did_you_mean(key, OPERATORS) or f"; for a key of this name write '${key}'"
+        found.problems.append(Problem(pointer, f"unknown operator {clip(key)}{hint}", "template-syntax"))
+    _inspect_text(key, pointer, found)
 
 
 def _bound_names(key: str, value: Any) -> Iterator[str]:
@@ -260,12 +271,15 @@ def _parse(text: str, terminator: str, pointer: str, found: Inspection) -> int |
         if (last.kind if last else "") == terminator:
             return last.start if last else len(text)
         reason = f"unexpected {last.value!r}" if last else "${…} is not closed"
-    message = f"the expression {clip(text)} cannot be read: {reason}"
+    shown = clip(text.partition(terminator)[0] if terminator else text)
+    message = f"the expression {shown} cannot be read: {reason}"
     found.problems.append(Problem(pointer, message, "template-syntax"))
     return None
 
 
 def _inspect_tree(node: Any, pointer: str, found: Inspection, sign: str = "") -> None:
+    if (isinstance(node, AST.BinOp) and None in (node.left, node.right)) or getattr(node, "expr", node) is None:
+        raise ValueError("an operand is missing")  # which json-e notices first when it evaluates
     name = _direct_reference(node)
     if name is not None:
         found.references.append(Reference(name, pointer))
@@ -314,7 +328,7 @@ def _render_one(template: Any, context: dict[str, Any]) -> tuple[Any, Problems]:
         return None, (Problem(_member(template), "the template needs too much memory", "template-too-expensive"),)
     except Exception as error:  # noqa: BLE001  # whatever a template makes json-e or Python raise is the template's fault
         message = f"the template fails: {_reason(error)}"
-        return None, (Problem(_location(error) or _member(template), message, "template-failed"),)
+        return None, (Problem(_location(error, template) or _member(template), message, "template-failed"),)
 
 
 def _member(template: Any) -> str:
@@ -342,17 +356,30 @@ def _prepared(template: Any) -> Any:
 
 
 def _reason(error: Exception) -> str:
+    """What json-e says, in lower case; what Python says of its insides helps nobody."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
-    text = str(error.args[0]) if error.args else type(error).__name__
+    if not isinstance(error, JSONTemplateError | ArithmeticError) or not error.args:
+        return "it cannot be evaluated"
+    text = str(error.args[0])
+    text = _TOKENIZER_ERROR.sub("unexpected input at ", text[:1].lower() + text[1:])
+    if match := _UNKNOWN_NAME.fullmatch(text):
+        text = f"nothing is named {clip(match[1])} here; shared configs are written context.NAME"
     return text if len(text) <= _MAX_REASON_CHARACTERS else text[: _MAX_REASON_CHARACTERS - 1] + "…"
 
 
-def _location(error: Exception) -> str:
+def _location(error: Exception, template: Any) -> str:
+    """Where json-e says that it failed, as far as the template has it: bodies of loops are not named by their keys."""
     pointer = ""
     for step in getattr(error, "location", ()):
         match = _LOCATION_STEP.fullmatch(step)
         if match is None:
+            break
+        if match["index"] is not None and isinstance(template, list):
+            template = template[int(match["index"])]
+        elif isinstance(template, dict) and (key := match["name"] or match["key"] or "") in template:
+            template = template[key]
+        else:
             break
         pointer = pointer_join(pointer, match["name"] or match["index"] or match["key"] or "")
     return pointer

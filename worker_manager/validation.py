@@ -17,6 +17,9 @@ from worker_manager.shape import MAX_PROBLEMS, Problems, clip, pointer_join, poi
 from worker_manager.templates import OPERATORS, did_you_mean, whole_reference
 from worker_manager.wording import Breach, explained, sentence
 
+# What breaks the type breaks these as well, which then say nothing more.
+_SAID_BY_TYPE = ("const", "enum")
+
 
 def schema_problems(schema_id: str, value: Any, absent: frozenset[str] = frozenset()) -> Problems:
     """Where a value breaks a schema, in document order, with pointers into the value; at most MAX_PROBLEMS.
@@ -29,7 +32,9 @@ def schema_problems(schema_id: str, value: Any, absent: frozenset[str] = frozens
     errors = loader.validator_for(schema_id).iter_errors(value)
     problems = (problem for error in errors for problem in _problems_of(error, absent))
     found = dict.fromkeys(itertools.islice(problems, MAX_PROBLEMS))
-    return tuple(sorted(found, key=lambda problem: document_order(value, problem.pointer)))
+    mistyped = {problem.pointer for problem in found if problem.rule == "type"}
+    told = [problem for problem in found if problem.rule not in _SAID_BY_TYPE or problem.pointer not in mistyped]
+    return tuple(sorted(told, key=lambda problem: document_order(value, problem.pointer)))
 
 
 def check_schema_id(schema_id: str, pointer: str) -> Problems:

@@ -5,8 +5,8 @@ Values are shown in at most 80 characters, and not at all where the schema marks
 
 from __future__ import annotations
 
-import json
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,9 @@ _TYPE_NAMES = {
     "string": "a text",
 }
 _MAX_OWN_WORDS = 200
+_MAX_REASON = 160
+_SENTENCE_END = re.compile(r"(?<!\b[A-Z])\.(?:\s|$)")  # `W. Europe Standard Time` is a name
+_PROPER_NAME = re.compile(r"[A-Z]{2}|[A-Z][0-9]|(Azure|Compute Engine|Google|Linux|Windows|Worker Manager)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +48,19 @@ def sentence(breach: Breach) -> str:
 
 def explained(schema: Mapping[str, Any]) -> str:
     """`: ` and the first sentence of the description, or nothing."""
-    first = re.split(r"\.(?:\s|$)", schema.get("description", ""), maxsplit=1)[0].replace("\n", " ")
+    first = _SENTENCE_END.split(schema.get("description", ""), maxsplit=1)[0]
+    first = textwrap.shorten(first, _MAX_REASON, placeholder="…")
     if not first:
         return ""
-    return f": {first[0].lower() + first[1:] if first[1:2].islower() else first}"
+    return f": {first if _PROPER_NAME.match(first) else first[0].lower() + first[1:]}"
 
 
 def _given(breach: Breach) -> str:
-    """The value at fault, unless it may be a secret."""
-    if breach.schema.get("writeOnly"):
+    """The value at fault, unless it, or what it should hold, may be a secret."""
+    members = breach.schema.get("additionalProperties")
+    if breach.schema.get("writeOnly") or (isinstance(members, dict) and members.get("writeOnly")):
         return "this value (not shown)"
-    instance = breach.instance
-    if isinstance(instance, bool) or instance is None:
-        return json.dumps(instance)
-    if isinstance(instance, dict | list):
-        return f"{'an object' if isinstance(instance, dict) else 'a list'} of {len(instance)}"
-    return clip(instance)
+    return clip(breach.instance)
 
 
 def _type(breach: Breach) -> str:
@@ -72,8 +72,9 @@ def _type(breach: Breach) -> str:
 def _enum(breach: Breach) -> str:
     options = [str(option) for option in breach.expected]
     listed = ", ".join(repr(option) for option in options)
-    hint = did_you_mean(breach.instance, options) if isinstance(breach.instance, str) else ""
-    one_of = "one of " if len(options) > 1 else ""
+    has_choice = len(options) > 1
+    hint = did_you_mean(breach.instance, options) if has_choice and isinstance(breach.instance, str) else ""
+    one_of = "one of " if has_choice else ""
     return f"must be {one_of}{listed}, not {_given(breach)}{hint or explained(breach.schema)}"
 
 
@@ -99,7 +100,7 @@ def _own_words(breach: Breach) -> str:
 _SENTENCES: dict[str, Callable[[Breach], str]] = {
     "type": _type,
     "enum": _enum,
-    "const": lambda breach: f"must be {json.dumps(breach.expected)}{explained(breach.schema)}",
+    "const": lambda breach: f"must be {clip(breach.expected)}{explained(breach.schema)}",
     "not": _not,
     "pattern": _pattern,
     "uniqueBy": _own_words,
