@@ -73,7 +73,8 @@ class SharedValueAdmission:
     """What the check found.
 
     Attributes:
-        problems: why the value is not acceptable; those of dependents have pointers into their documents.
+        problems: why it is not acceptable, with pointers as in its file (`/value/0`); those of dependents have pointers
+            into their documents.
         breaks: names of all worker types that it would break.
         conflicts: other edits being checked at this moment that it does not go together with.
         dependents: the subscribers that do refer to it today.
@@ -166,7 +167,8 @@ class ConfigActivities:
                 return SharedValueAdmission(author=self._nobody(), forbidden=str(error))
             problems = await asyncio.to_thread(check_shared_value, check.schema, check.value)
             if problems:
-                return SharedValueAdmission(tuple(problems)[:MAX_TOLD], author=author)
+                found = (Problem("/value" + each.pointer, each.message, each.rule) for each in problems)
+                return SharedValueAdmission(tuple(found)[:MAX_TOLD], author=author)
             verdicts = await self._dependents.check(check.name, check.schema, check.value, check.subscribers)
         return _admission(verdicts, author)
 

@@ -19,9 +19,13 @@ MAX_PAYLOAD_DEPTH = 200  # pydantic writes 255
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
-    """Stands for an argument that nobody here can read; message parsers refuse it like any other, saying `why`."""
+    """Stands for an argument that nobody here can read; message parsers refuse it like any other, saying `why`.
+
+    `pointer` is where in it the fault lies, where that can be told.
+    """
 
     why: str
+    pointer: str = ""
 
 
 class TolerantPayloadConverter(PydanticPayloadConverter):
@@ -59,7 +63,7 @@ def _writable(value: Any) -> Any:
     rules = {each.rule for each in shape_problems(value, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH)} & {"text", "too-deep"}
     if rules:
         found = next(each for each in shape_problems(value, MAX_PAYLOAD_BYTES) if each.rule in rules)
-        return Undecodable(str(found)[:200])
+        return Undecodable(str(found)[:200], found.pointer)
     return value
 
 

@@ -15,7 +15,6 @@ from cli.naming import Key
 from cli.surveying import Survey
 from worker_manager.errors import Problem
 from worker_manager.proofs import Proof
-from worker_manager.shape import pointer_steps
 
 READABLE_COLUMNS = 120
 _DEPENDENT = re.compile(r"would break worker-type:([A-Za-z0-9_.-]+):")
@@ -170,14 +169,7 @@ def located(applied: Applied, documents: Mapping[Key, Document]) -> Iterator[Fin
         dependent = _DEPENDENT.search(each.message)
         key = Key(Kind.WORKER_TYPE, dependent[1]) if dependent else Key(applied.kind, applied.name)
         document = documents.get(key)
-        yield document.finding(_pointer(document, each.pointer), each.message, each.rule) if document else each
-
-
-def _pointer(document: Document, pointer: str) -> str:
-    """A pointer into a shared config's value made one into its document."""
-    steps = pointer_steps(pointer)
-    is_inner = document.kind is Kind.SHARED_CONFIG and (not steps or steps[0] not in document.data)
-    return f"/value{pointer}" if is_inner else pointer
+        yield document.finding(each.pointer, each.message, each.rule) if document else each
 
 
 def _located_row(found: Finding | Problem) -> dict[str, Any]:

@@ -28,6 +28,7 @@ TIME_LIMIT_SECONDS = 5.0
 MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
 # A cold interpreter on a busy machine; what a job may take is not counted from before the child is ready.
 _START_LIMIT_SECONDS = 60.0
+_READY = "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,13 @@ class _Child:
         process.start()
         theirs.close()
         self._process, self._pipe = process, ours
-        if not ours.poll(_START_LIMIT_SECONDS):
+        try:
+            is_ready = ours.poll(_START_LIMIT_SECONDS) and ours.recv() == _READY
+        except (EOFError, OSError):
+            is_ready = False
+        if not is_ready:
             self._stop()
             raise ConfigInvalid([_too_expensive(_START_LIMIT_SECONDS)])
-        ours.recv()
         return ours
 
     def _stop(self) -> None:
@@ -138,7 +142,7 @@ def _serve(pipe: Connection, time_limit_seconds: float) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     _limit_memory()
-    pipe.send("ready")
+    pipe.send(_READY)
     with contextlib.suppress(EOFError, OSError):
         while True:
             job = pipe.recv()

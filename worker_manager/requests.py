@@ -12,7 +12,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
+from worker_manager.errors import Problem
+
 MAX_SLOTS = 1_000_000
+# As schemas/common/worker-type.yml has it, and "" for none.
+OWNER = r"^[^\x00-\x1f\x7f]{0,256}$"
 # The one member that a bare document may have beside its own.
 _PROOF = ("authorization",)
 
@@ -22,7 +26,11 @@ HEADER_TOKEN: ContextVar[str] = ContextVar("HEADER_TOKEN", default="")
 
 
 class MessageInvalid(ValueError):
-    """The value does not have the shape this message asks for."""
+    """The value does not have the shape this message asks for; `problems` point at each member at fault."""
+
+    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems or (Problem("", message, "message"),)
 
 
 class Message(BaseModel):
@@ -97,7 +105,7 @@ class EditValue(Change):
     name: str | None = None
     schema_id: str | None = Field(None, alias="schema")
     description: str | None = Field(None, max_length=4096)
-    owner: str | None = Field(None, max_length=256)
+    owner: str | None = Field(None, pattern=OWNER)
 
     @field_validator("name", "schema_id", "description", "owner", mode="before")
     @classmethod
@@ -110,11 +118,11 @@ class EditValue(Change):
 class SharedConfigStart(Change):
     """A shared config as its file says it."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,127}$")
     schema_id: str = Field(alias="schema", min_length=1, max_length=300)
     value: Any
     description: str = Field("", max_length=4096)
-    owner: str = Field("", max_length=256)
+    owner: str = Field("", pattern=OWNER)
 
 
 class InventoryStart(Message):
@@ -147,7 +155,9 @@ def parse(model: type[AnyMessage], value: Any) -> AnyMessage:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise MessageInvalid("; ".join(_sentence(model, each) for each in error.errors()[:10])) from error
+        found = error.errors()[:10]
+        problems = tuple(_problem(model, each) for each in found)
+        raise MessageInvalid("; ".join(_sentence(model, each) for each in found), problems) from error
 
 
 def _long_form(model: type[Message], data: Any) -> Any:
@@ -182,6 +192,16 @@ def _sentence(model: type[Message], error: Any) -> str:
         return f"{where}: required"
     got = "" if where == "/authorization" else f", got {_describe(error.get('input'))}"
     return f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}{got}"
+
+
+def _problem(model: type[Message], error: Any) -> Problem:
+    """The same with a pointer; what is missing is a problem of what it is missing from, as in documents."""
+    steps = [str(each) for each in error["loc"]]
+    if error["type"] == "missing":
+        return Problem("".join(f"/{each}" for each in steps[:-1]), f"{steps[-1]!r} is missing", "required")
+    pointer = "".join(f"/{each}" for each in steps)
+    message = _sentence(model, error).removeprefix(f"{pointer}: ")
+    return Problem(pointer, message, "unknown-key" if error["type"] == "extra_forbidden" else "message")
 
 
 def _names(model: type[Message]) -> list[str]:

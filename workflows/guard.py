@@ -18,8 +18,9 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
-from worker_manager.requests import HEADER_TOKEN
+from worker_manager.requests import HEADER_TOKEN, MessageInvalid
 from workflows.messages import header_token
+from workflows.requests import Refused
 
 
 class Guard(Interceptor):
@@ -49,6 +50,8 @@ class MessageGuard(WorkflowInboundInterceptor):
         """A rejection says what to do, also where the number of arguments was wrong."""
         try:
             self.next.handle_update_validator(input)
+        except MessageInvalid as error:
+            raise Refused(str(error), error.problems, "MessageInvalid").failure() from error
         except TypeError as error:
             raise ApplicationError(_explain(input.update, error), type="MessageInvalid", non_retryable=True) from error
 

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.authorizing import Signature
     from activities.converter import Undecodable
     from worker_manager import requests
-    from worker_manager.errors import ConfigInvalid
+    from worker_manager.errors import ConfigInvalid, Problem
     from worker_manager.requests import HEADER_TOKEN, AnyMessage, MessageInvalid
     from worker_manager.tokens import payload_digest
 
@@ -38,7 +38,8 @@ def decode(value: RawValue) -> Any:
 def readable(decoded: Any) -> Any:
     """The value itself. Raises MessageInvalid if it could not be decoded, else a bare value would seem to be said."""
     if isinstance(decoded, Undecodable):
-        raise MessageInvalid(f"not a JSON value ({decoded.why}): send one json/plain argument")
+        text = f"not a JSON value ({decoded.why}): send one json/plain argument"
+        raise MessageInvalid(text, (Problem(decoded.pointer, decoded.why, "json"),))
     return decoded
 
 

@@ -61,7 +61,7 @@ class SharedConfigWorkflow:
     def __init__(self, *args: Any) -> None:
         self.state = SharedConfigState("", "")
         self.requests: list[Request] = []
-        self.bad_start = ""
+        self.bad_start: Refused | None = None
         self.start: Request | None = None
         # The value being checked, in a tuple, as any JSON may be one: other shared configs are checked with it, too.
         self.candidate: tuple[Any] | tuple[()] = ()
@@ -70,14 +70,14 @@ class SharedConfigWorkflow:
         try:
             self.state, self.start = _starting_state(args)
         except MessageInvalid as error:
-            self.bad_start = str(error)
+            self.bad_start = Refused(str(error), error.problems, "ConfigInvalid")
         self.admitted = not self.bad_start and self.start is None
 
     @workflow.run
     async def run(self, *args: Any) -> None:
         """Run for ever. Raises ApplicationError `ConfigInvalid` for a value that is not acceptable."""
         if self.bad_start:
-            raise Refused(self.bad_start, kind="ConfigInvalid").failure()
+            raise self.bad_start.failure()
         if not self.admitted:
             await self._admit_start()
         while True:
@@ -102,7 +102,7 @@ class SharedConfigWorkflow:
         try:
             self._refuse(admission)
         except Refused as refusal:
-            self.bad_start = str(refusal)
+            self.bad_start = refusal
             raise refusal.failure() from refusal
         first = self.state.values[-1]
         self.state.values = [replace(first, author=admission.author.subject or first.author)]
@@ -363,7 +363,8 @@ def _starting_state(args: Sequence[Any]) -> tuple[SharedConfigState, Request | N
     HEADER_TOKEN.set(header_token(workflow.info().headers))
     start = parse_value(SharedConfigStart, readable(args[0]))
     if workflow.info().workflow_id != ID_PREFIX + start.name:
-        raise MessageInvalid(f"/name: the workflow id of this shared config must be {ID_PREFIX + start.name!r}")
+        why = f"the workflow id of this shared config must be {ID_PREFIX + start.name!r}"
+        raise MessageInvalid(f"/name: {why}", (Problem("/name", why, "workflow-id"),))
     first = ValueRevision(1, start.value, workflow.now(), start.author, start.reason or "started")
     state = SharedConfigState(start.name, start.schema_id, 1, [first], start.description, start.owner)
     state.managed_by = start.managed_by or ""

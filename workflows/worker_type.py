@@ -49,7 +49,7 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
     async def run(self, *args: Any) -> dict[str, Any]:
         """Run until cancelled and drained. Raises ApplicationError `ConfigInvalid` for an unacceptable document."""
         if self.bad_start:
-            raise Refused(self.bad_start, kind="ConfigInvalid").failure()
+            raise self.bad_start.failure()
         loop = asyncio.create_task(self._loop())
         while not loop.done():
             try:

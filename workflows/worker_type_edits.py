@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.configs import Admission, AuthorizationCheck, ConfigActivities, WorkerTypeCheck
     from worker_manager.decision import Decision
     from worker_manager.documents import merge_patch
+    from worker_manager.errors import Problem
     from worker_manager.requests import Change, Edit, MayGo, Patch, Restore, SetDemand
     from worker_manager.scopes import manage_worker_type, report_demand
     from worker_manager.state import Revision, keep_revision
@@ -117,8 +118,8 @@ class WorkerTypeEdits(WorkerTypeMessages):
     def _refuse_renaming(self, document: dict[str, Any]) -> None:
         for member, mine in (("workerType", self.state.name), ("provider", self.state.provider)):
             if document.get(member, mine) != mine:
-                text = f"/{member}: stays {mine!r} for ever; start another worker type and drain this one"
-                raise Refused(text, kind="ConfigInvalid")
+                text = f"stays {mine!r} for ever; start another worker type and drain this one"
+                raise Refused.for_problems((Problem(f"/{member}", text, "fixed"),))
 
     # --- requests ---------------------------------------------------------------------------------------------------
 

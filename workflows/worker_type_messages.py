@@ -16,6 +16,7 @@ from temporalio.common import RawValue
 with workflow.unsafe.imports_passed_through():
     from worker_manager import report
     from worker_manager.decision import WmState
+    from worker_manager.errors import Problem
     from worker_manager.memory import Mode
     from worker_manager.model import Demand
     from worker_manager.requests import (
@@ -37,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from worker_manager.state import WORKER_TYPE, Event, Rejection, WorkerTypeState, keep, remember_answer
 from workflows import attributes
 from workflows.messages import NOTHING, header_token, parse, readable, signature
-from workflows.requests import Request, received
+from workflows.requests import Refused, Request, received
 
 RENEW_AT_EVENTS = 500
 ID_PREFIX = "worker-type:"
@@ -65,14 +66,14 @@ class WorkerTypeMessages:
         self.state = WorkerTypeState("", {}, "")
         self.woken = True
         self.requests: list[Request] = []
-        self.bad_start = ""
+        self.bad_start: Refused | None = None
         self.start: Request | None = None
         # The document being checked: shared configs that are being edited meanwhile are checked against it, too.
         self.candidate: tuple[dict[str, Any], str] | None = None
         try:
             self.state, self.start = _starting_state(args)
         except MessageInvalid as error:
-            self.bad_start = str(error)
+            self.bad_start = Refused(str(error), error.problems, "ConfigInvalid")
 
     # --- updates and their signal twins -----------------------------------------------------------------------------
 
@@ -351,6 +352,7 @@ def _starting_state(args: Sequence[Any]) -> tuple[WorkerTypeState, Request | Non
     name = message.document.get("workerType")
     if not isinstance(name, str) or workflow.info().workflow_id != ID_PREFIX + name:
         wanted = f"{ID_PREFIX}{name}" if isinstance(name, str) else f"{ID_PREFIX}NAME"
-        raise MessageInvalid(f"/workerType: names the worker type; its workflow id must be {wanted[:200]!r}")
+        why = f"names the worker type; its workflow id must be {wanted[:200]!r}"
+        raise MessageInvalid(f"/workerType: {why}", (Problem("/workerType", why, "workflow-id"),))
     state = WorkerTypeState(name, message.document, template_time(), state=WmState.SCALING)
     return state, Request("start", message, "start", signature("start", args[0], message))

@@ -45,7 +45,7 @@ def test_the_script_starts_edits_and_prints_what_is_refused_and_where(outside: O
     ] == said[:4]
     assert [f"{config}: apply_config is refused"] * 2 + [f"{worker}: status"] == [title for title, _ in said[4:]]
     no_image_id, no_image = (details_of(answer) for _, answer in said[4:6])
-    assert [("/0/launchSpec/ImageId", "pattern")] == places(no_image_id)
+    assert [("/value/0/launchSpec/ImageId", "pattern")] == places(no_image_id)
     assert "breaks" not in no_image_id
     assert ([("/regions", "image-missing")], [name]) == (places(no_image), no_image["breaks"])
     assert f"would break {worker}: " in no_image["problems"][0]["message"]

@@ -74,7 +74,7 @@ def test_the_client_starts_edits_and_prints_typed_refusals(outside: Outside, pro
     assert "demand: 2 pending, 0 claimed" == next(lines)
     assert 'edit "new image" is accepted: revision 2, dependents 1' == next(lines)
     assert 'edit "a name is no image id" is refused:' == next(lines)
-    assert next(lines).startswith("  /0/launchSpec/ImageId [pattern] ")
+    assert next(lines).startswith("  /value/0/launchSpec/ImageId [pattern] ")
     assert 'edit "no image" is refused:' == next(lines)
     assert next(lines).startswith(f"  /regions [image-missing] would break worker-type:{name}: ")
     assert f"  breaks: {name}" == next(lines)

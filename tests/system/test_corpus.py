@@ -6,7 +6,6 @@ The worker types have empty clouds and not none, for a worker type looks at its 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, cast
@@ -68,19 +67,9 @@ def expected(case: Case) -> set[str]:
     return set(case.expected if case.online is None else case.online)
 
 
-def told(case: Case, error: ApplicationError) -> set[str]:
-    """Pointers into the document. The problems of a shared value have theirs into the value."""
-    details = error.details[0] if error.details else {}
-    if not details.get("problems"):
-        return set(pointers_in(str(error)))
-    within = "/value" if case.base.is_shared and "breaks" not in details else ""
-    return {("" if each["rule"] == "fixed" else within) + each["pointer"] for each in details["problems"]}
-
-
-def pointers_in(text: str) -> list[str]:
-    """Of a message that is refused for its shape: `POINTER: why; POINTER: why`."""
-    found = re.findall(r"(?:^|; |: |\()(/[^\s:;]*): (required)?", text)
-    return [pointer.rpartition("/")[0] if is_missing else pointer for pointer, is_missing in found] or [""]
+def told(error: ApplicationError) -> set[str]:
+    """Pointers of the problems, as in the file."""
+    return {each["pointer"] for each in error.details[0]["problems"]}
 
 
 async def by_update(handle: Handle, case: Case) -> str | None:
@@ -92,7 +81,7 @@ async def by_update(handle: Handle, case: Case) -> str | None:
         cause = cast("ApplicationError", error.cause)
         if cause.type == "Busy":  # with the edit of another case: sent again in a moment, as it says
             return await by_update(handle, case)
-        found = told(case, cause)
+        found = told(cause)
         revision = (await status(handle))["revision"]
         is_well = (expected(case), 1) == (found, revision)
         return None if is_well else f"{case.id}: {sorted(found)} at revision {revision}: {cause}"[:600]
@@ -110,7 +99,7 @@ async def by_start(client: Client, case: Case, number: int) -> str | None:
         await handle.result()
     except WorkflowFailureError as error:
         cause = cast("ApplicationError", error.cause)
-        found = told(case, cause)
+        found = told(cause)
         if not case.base.is_shared and own.partition(b":")[0] not in case.json:
             found = expected(case) if found == {"/workerType"} else found  # the workflow's id must be its name
         is_well = ("ConfigInvalid", expected(case)) == (cause.type, found)
@@ -125,7 +114,7 @@ async def by_signal(handle: Handle, case: Case) -> str | None:
     await handle.signal("apply_config", payload(case.json))
     now = await until_status(handle, lambda now: now["rejections"] != before)
     last = now["lastRejection"]
-    wanted = {each.removeprefix("/value") or "(document)" for each in expected(case)} | set(expected(case))
+    wanted = {each or "(document)" for each in expected(case)}
     is_named = any(f"{each}: " in last["why"] for each in wanted) or expected(case) == {""}
     is_well = ("apply_config", "signal", 1, True) == (last["message"], last["via"], now["revision"], is_named)
     return None if is_well else f"{case.id}: {last} at revision {now['revision']}"[:600]
