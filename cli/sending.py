@@ -125,7 +125,8 @@ class Sender:
             raise Refused(text, "NoAnswer") from error
         except RPCError as error:
             match error.status:
-                case RPCStatusCode.RESOURCE_EXHAUSTED:  # too many updates in flight
+                # too many updates in flight, or the run was just being continued as new: nothing was done
+                case RPCStatusCode.RESOURCE_EXHAUSTED | RPCStatusCode.FAILED_PRECONDITION:
                     raise Refused(error.message, "Busy") from error
                 case RPCStatusCode.NOT_FOUND:
                     raise Refused(f"{key} does not run any more", "Finished") from error

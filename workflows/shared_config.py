@@ -43,9 +43,17 @@ with workflow.unsafe.imports_passed_through():
 from workflows import attributes
 from workflows.failures import reason_of
 from workflows.messages import header_token, parse, readable, signature
-from workflows.requests import Refused, Request, earlier_revision, received, refuse_conflict, spend_token
+from workflows.requests import (
+    RENEW_AT_EVENTS,
+    Refused,
+    Request,
+    check_shape,
+    earlier_revision,
+    received,
+    refuse_conflict,
+    spend_token,
+)
 
-RENEW_AT_EVENTS = 500
 ID_PREFIX = "shared-config:"
 LONGEST_BACK_OFF_SECONDS = 60.0
 # Checks of late subscribers before an edit gives way to them.
@@ -249,7 +257,7 @@ class SharedConfigWorkflow:
 
     @apply_config.validator
     def check_apply_config(self, value: RawValue) -> None:
-        _check_shape(EditValue, value)
+        check_shape(EditValue, value)
 
     @workflow.update(description='Make an earlier revision the newest again, checked like any edit: {"revision": 3}')
     async def restore(self, value: RawValue) -> Any:
@@ -257,7 +265,7 @@ class SharedConfigWorkflow:
 
     @restore.validator
     def check_restore(self, value: RawValue) -> None:
-        _check_shape(Restore, value)
+        check_shape(Restore, value)
 
     async def _change(self, name: str, model: type[Change], value: RawValue) -> Any:
         info = workflow.current_update_info()
@@ -336,13 +344,6 @@ class SharedConfigWorkflow:
             workflow.set_current_details(report.shared_details(self.state))
             state = "ConfigRejected" if self.state.rejected else "Steady"
             attributes.upsert({attributes.STATE: state, attributes.OWNER: self.state.owner})
-
-
-def _check_shape(model: type[Change], value: RawValue) -> None:
-    """Shape alone. Past twice the threshold refuse, so that unbroken edits cannot keep a run from being continued."""
-    if workflow.info().get_current_history_length() > 2 * RENEW_AT_EVENTS:
-        raise MessageInvalid("busy with earlier messages: send it again in a moment")
-    parse(model, value)
 
 
 def _about(message: EditValue | Restore) -> dict[str, str]:

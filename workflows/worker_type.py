@@ -27,9 +27,8 @@ with workflow.unsafe.imports_passed_through():
     from worker_manager.state import WORKER_TYPE
 from workflows.alarm import Alarm
 from workflows.failures import reason_of
-from workflows.requests import Refused
+from workflows.requests import RENEW_AT_EVENTS, Refused
 from workflows.worker_type_edits import WorkerTypeEdits
-from workflows.worker_type_messages import RENEW_AT_EVENTS
 
 REST_SECONDS = 1800.0
 LONGEST_BACK_OFF_SECONDS = 60.0

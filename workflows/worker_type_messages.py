@@ -38,9 +38,8 @@ with workflow.unsafe.imports_passed_through():
     from worker_manager.state import WORKER_TYPE, Event, Rejection, WorkerTypeState, keep, remember_answer
 from workflows import attributes
 from workflows.messages import NOTHING, header_token, parse, readable, signature
-from workflows.requests import Refused, Request, received
+from workflows.requests import Refused, Request, check_shape, received
 
-RENEW_AT_EVENTS = 500
 ID_PREFIX = "worker-type:"
 
 MODELS: dict[str, type[Message]] = {
@@ -83,7 +82,7 @@ class WorkerTypeMessages:
 
     @set_demand.validator
     def check_set_demand(self, value: RawValue) -> None:
-        _check(SetDemand, value)
+        check_shape(SetDemand, value)
 
     @workflow.signal(name="set_demand", description='Report work in slots: {"pending": 10, "claimed": 4}')
     def tell_set_demand(self, value: RawValue) -> None:
@@ -95,7 +94,7 @@ class WorkerTypeMessages:
 
     @apply_config.validator
     def check_apply_config(self, value: RawValue) -> None:
-        _check(Edit, value)
+        check_shape(Edit, value)
 
     @workflow.signal(name="apply_config", description="Replace the worker type document; a refusal shows in status")
     def tell_apply_config(self, value: RawValue) -> None:
@@ -107,7 +106,7 @@ class WorkerTypeMessages:
 
     @patch_config.validator
     def check_patch_config(self, value: RawValue) -> None:
-        _check(Patch, value)
+        check_shape(Patch, value)
 
     @workflow.signal(name="patch_config", description='Merge into the worker type document: {"maxCapacity": 12}')
     def tell_patch_config(self, value: RawValue) -> None:
@@ -119,7 +118,7 @@ class WorkerTypeMessages:
 
     @restore.validator
     def check_restore(self, value: RawValue) -> None:
-        _check(Restore, value)
+        check_shape(Restore, value)
 
     @workflow.signal(name="restore", description='Make an earlier revision the newest again: {"revision": 3}')
     def tell_restore(self, value: RawValue) -> None:
@@ -131,7 +130,7 @@ class WorkerTypeMessages:
 
     @pause.validator
     def check_pause(self, value: RawValue = NOTHING) -> None:
-        _check(Pause, value)
+        check_shape(Pause, value)
 
     @workflow.signal(name="pause", description='Launch and end nothing until resumed: "budget"')
     def tell_pause(self, value: RawValue = NOTHING) -> None:
@@ -143,7 +142,7 @@ class WorkerTypeMessages:
 
     @resume.validator
     def check_resume(self, value: RawValue = NOTHING) -> None:
-        _check(Resume, value)
+        check_shape(Resume, value)
 
     @workflow.signal(name="resume", description="Go on after pause or drain")
     def tell_resume(self, value: RawValue = NOTHING) -> None:
@@ -155,7 +154,7 @@ class WorkerTypeMessages:
 
     @drain.validator
     def check_drain(self, value: RawValue = NOTHING) -> None:
-        _check(Drain, value)
+        check_shape(Drain, value)
 
     @workflow.signal(
         name="drain", description='Launch nothing and end what is idle; {"force": true} ends everything now'
@@ -169,7 +168,7 @@ class WorkerTypeMessages:
 
     @may_go.validator
     def check_may_go(self, value: RawValue) -> None:
-        _check(MayGo, value)
+        check_shape(MayGo, value)
 
     @workflow.signal(name="may_go", description='An idle worker offers its instance: {"instanceId": "i-..."}')
     def tell_may_go(self, value: RawValue) -> None:
@@ -332,13 +331,6 @@ def template_time() -> str:
     """The time that templates see, in the one form json-e takes."""
     now: datetime = workflow.now()
     return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
-
-
-def _check(model: type[Message], value: RawValue) -> None:
-    """Shape alone. Past twice the threshold refuse, so that unbroken edits cannot keep a run from being continued."""
-    if workflow.info().get_current_history_length() > 2 * RENEW_AT_EVENTS:
-        raise MessageInvalid("busy with earlier messages: send it again in a moment")
-    parse(model, value)
 
 
 def _starting_state(args: Sequence[Any]) -> tuple[WorkerTypeState, Request | None]:
