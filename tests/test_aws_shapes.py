@@ -9,10 +9,11 @@ import pytest
 from botocore.validate import ParamValidator
 
 from worker_manager.kinds import kind
+from worker_manager.launch_settings import user_data_text
 from worker_manager.model import LaunchRequest, Market
 from worker_manager.provider import ProviderRecord
 from worker_manager.providers.aws.kind import MAX_USER_DATA_BYTES
-from worker_manager.providers.aws.shapes import run_instances_parameters, user_data_text
+from worker_manager.providers.aws.shapes import run_instances_parameters
 
 AWS = kind("aws")
 RECORD = ProviderRecord("aws-provider", "aws", deployment="ci")

@@ -9,8 +9,9 @@ import pytest
 from worker_manager.config import resolve
 from worker_manager.errors import ConfigInvalid
 from worker_manager.kinds import kind
+from worker_manager.launch_settings import user_data_text
 from worker_manager.provider import ProviderRecord
-from worker_manager.providers.azure.kind import MAX_CUSTOM_DATA_BYTES, custom_data_text
+from worker_manager.providers.azure.kind import MAX_CUSTOM_DATA_BYTES
 
 NOW = "2026-11-23T10:00:00.000Z"
 AZURE = kind("azure")
@@ -158,7 +159,7 @@ def test_common_tags_become_tags_of_the_machine_unless_the_launch_settings_have_
 
 def test_custom_data_tells_an_instance_what_it_is_in_the_words_of_every_cloud():
     spec = resolved({"userData": {"ä": 1}}).launch_specs[3]
-    assert custom_data_text("linux-build", "azure-provider", spec, "key-1") == (
+    assert user_data_text("linux-build", "azure-provider", spec, "key-1") == (
         '{"availabilityZone":"3","capacity":4,"data":{"ä":1},"instanceType":"Standard_D16ds_v5","launchKey":"key-1",'
         '"provider":"azure-provider","region":"westeurope","scopes":[],"secrets":{},"workerType":"linux-build"}'
     )
@@ -370,7 +371,7 @@ def test_a_problem_of_all_offerings_of_a_location_is_told_once():
 
 
 def test_custom_data_may_be_as_long_as_azure_allows():
-    longest = len(custom_data_text("linux-build", "azure-provider", resolved().launch_specs[2], "x" * 64).encode())
+    longest = len(user_data_text("linux-build", "azure-provider", resolved().launch_specs[2], "x" * 64).encode())
     room = MAX_CUSTOM_DATA_BYTES - longest - len('"x":""')
     assert resolved({"userData": {"x": "y" * room}})
     assert {problem.rule for problem in problems_of({"userData": {"x": "y" * (room + 1)}})} == {"user-data-too-large"}

@@ -12,9 +12,9 @@ from ruamel.yaml import YAML
 from worker_manager.config import SharedValue, check_shared_config, collect_references, may_loop, resolve
 from worker_manager.errors import ConfigInvalid
 from worker_manager.kinds import kind, kind_names, kind_of_provider
+from worker_manager.launch_settings import user_data_text
 from worker_manager.model import Market
 from worker_manager.provider import ProviderRecord
-from worker_manager.providers.google.settings import user_data_text
 
 NOW = "2026-11-23T10:00:00.000Z"
 EXAMPLES = Path(__file__).parent.parent / "examples" / "clouds" / "google"
@@ -184,8 +184,8 @@ def test_the_user_data_says_what_the_instance_is():
         "workerType": "gcp-linux",
         "provider": "google-provider",
         "region": "us-central1",
-        "zone": "us-central1-a",
-        "machineType": "c4a-standard-8",
+        "availabilityZone": "us-central1-a",
+        "instanceType": "c4a-standard-8",
         "capacity": 2,
         "launchKey": "key",
     }

@@ -1,4 +1,4 @@
-"""Merges launch settings and hashes what an instance would notice of them. Knows no cloud and no schema.
+"""Merges launch settings, hashes what an instance would notice of them, and tells it. Knows no cloud and no schema.
 
 Part of the contract of a provider kind: every kind merges and hashes in the same way.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from worker_manager.errors import Problem
 from worker_manager.model import LaunchSpec, Offering
 
 HASH_VERSION = "v1"
@@ -61,6 +62,30 @@ def launch_spec(document: Mapping[str, Any], offering: Offering, layers: Sequenc
         "userData": user_data,
     }
     return LaunchSpec(offering, settings, user_data, fingerprint(noticed))
+
+
+def user_data_text(worker_type: str, provider: str, spec: LaunchSpec, launch_key: str) -> str:
+    """What an instance finds as its user data, in every cloud alike: one JSON object."""
+    offering = spec.offering
+    members = {
+        "workerType": worker_type,
+        "provider": provider,
+        "region": offering.region,
+        "availabilityZone": offering.zone,
+        "instanceType": offering.instance_type,
+        "capacity": offering.capacity,
+        "launchKey": launch_key,
+        **spec.user_data,
+    }
+    return json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def capacity_problems(document: Mapping[str, Any], member: str, what: str) -> Iterator[Problem]:
+    """A problem if even the smallest entry of `member`, a list of such `what` as machine types, exceeds maxCapacity."""
+    limit, smallest = document["maxCapacity"], min(entry.get("capacity", 1) for entry in document[member])
+    if 0 < limit < smallest:
+        message = f"every {what} has more slots than maxCapacity {limit} (the smallest has {smallest})"
+        yield Problem(f"/{member}", f"{message}, so none can ever be launched", "capacity-too-large")
 
 
 def config_hash(specs: Iterable[LaunchSpec]) -> str:

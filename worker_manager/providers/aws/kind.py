@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from worker_manager.errors import Problem
-from worker_manager.launch_settings import launch_spec
+from worker_manager.launch_settings import capacity_problems, launch_spec, user_data_text
 from worker_manager.model import LaunchSpec, Market, Offering
 from worker_manager.provider import Provider, ProviderKind, ProviderRecord
 from worker_manager.providers.aws.rules import settings_findings
-from worker_manager.providers.aws.shapes import user_data_text
 from worker_manager.providers.aws.tags import with_tags
 
 # Raw, before base64: EC2 user guide, "instance user data".
@@ -30,7 +29,11 @@ class AwsKind:
     name = "aws"
 
     def check(self, document: dict[str, Any], record: ProviderRecord | None) -> Sequence[Problem]:
-        problems = [*_region_problems(document, record), *_capacity_problems(document), *_count_problems(document)]
+        problems = [
+            *_region_problems(document, record),
+            *capacity_problems(document, "instanceTypes", "instance type"),
+            *_count_problems(document),
+        ]
         return problems or list(dict.fromkeys(_merged_problems(document)))
 
     def launch_specs(self, document: dict[str, Any]) -> Sequence[LaunchSpec]:
@@ -92,14 +95,6 @@ def _region_problems(document: dict[str, Any], record: ProviderRecord | None) ->
         if not _zones(document, region):
             message = f"none of the availabilityZones lies in {region!r}: add one, or remove the region"
             yield Problem(pointer, message, "region-without-zone")
-
-
-def _capacity_problems(document: dict[str, Any]) -> Iterator[Problem]:
-    limit = document["maxCapacity"]
-    smallest = min(entry.get("capacity", 1) for entry in document["instanceTypes"])
-    if 0 < limit < smallest:
-        message = f"every instance type has more slots than maxCapacity {limit} (the smallest has {smallest})"
-        yield Problem("/instanceTypes", f"{message}, so none can ever be launched", "capacity-too-large")
 
 
 def _count_problems(document: dict[str, Any]) -> Iterator[Problem]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from worker_manager.launch_settings import user_data_text
 from worker_manager.model import (
     TAG_CAPACITY,
     TAG_CONFIG,
@@ -12,7 +12,6 @@ from worker_manager.model import (
     TAG_LAUNCH,
     TAG_WORKER_TYPE,
     LaunchRequest,
-    LaunchSpec,
 )
 from worker_manager.provider import ProviderRecord
 from worker_manager.providers.aws.tags import TAGGED, tag_specifications, tags_by_resource
@@ -43,22 +42,6 @@ def run_instances_parameters(request: LaunchRequest, record: ProviderRecord) -> 
         "UserData": user_data_text(request.worker_type, record.name, spec, request.launch_key),
         "TagSpecifications": _tag_specifications(request, record),
     }
-
-
-def user_data_text(worker_type: str, provider: str, spec: LaunchSpec, launch_key: str) -> str:
-    """What the instance finds as its user data: one JSON object. The SDK encodes it with base64."""
-    offering = spec.offering
-    members = {
-        "workerType": worker_type,
-        "provider": provider,
-        "region": offering.region,
-        "availabilityZone": offering.zone,
-        "instanceType": offering.instance_type,
-        "capacity": offering.capacity,
-        "launchKey": launch_key,
-        **spec.user_data,
-    }
-    return json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _tag_specifications(request: LaunchRequest, record: ProviderRecord) -> list[dict[str, Any]]:

@@ -5,12 +5,11 @@ Rules about a single level of launch settings are in the schemas; those about wh
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from worker_manager.errors import ConfigInvalid, Problem
-from worker_manager.launch_settings import launch_spec
+from worker_manager.launch_settings import capacity_problems, launch_spec, user_data_text
 from worker_manager.model import LaunchSpec, Market, Offering
 from worker_manager.provider import Provider, ProviderKind, ProviderRecord
 from worker_manager.providers.azure.rules import broken_rules
@@ -29,7 +28,11 @@ class AzureKind:
     name = "azure"
 
     def check(self, document: dict[str, Any], record: ProviderRecord | None) -> Sequence[Problem]:
-        problems = [*_location_problems(document, record), *_capacity_problems(document), *_count_problems(document)]
+        problems = [
+            *_location_problems(document, record),
+            *capacity_problems(document, "vmSizes", "VM size"),
+            *_count_problems(document),
+        ]
         return problems or list(dict.fromkeys(_merged_problems(document)))
 
     def launch_specs(self, document: dict[str, Any]) -> Sequence[LaunchSpec]:
@@ -44,22 +47,6 @@ class AzureKind:
 
 
 KIND: ProviderKind = AzureKind()
-
-
-def custom_data_text(worker_type: str, provider: str, spec: LaunchSpec, launch_key: str) -> str:
-    """What the instance finds as its custom data: one JSON object, with the same members as in every other cloud."""
-    offering = spec.offering
-    members = {
-        "workerType": worker_type,
-        "provider": provider,
-        "region": offering.region,
-        "availabilityZone": offering.zone,
-        "instanceType": offering.instance_type,
-        "capacity": offering.capacity,
-        "launchKey": launch_key,
-        **spec.user_data,
-    }
-    return json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _specs(document: dict[str, Any]) -> Iterator[tuple[int, LaunchSpec]]:
@@ -114,14 +101,6 @@ def _location_problems(document: dict[str, Any], record: ProviderRecord | None) 
             yield Problem(f"/locations/{index}/location", message, "region-not-allowed")
 
 
-def _capacity_problems(document: dict[str, Any]) -> Iterator[Problem]:
-    limit = document["maxCapacity"]
-    smallest = min(entry.get("capacity", 1) for entry in document["vmSizes"])
-    if 0 < limit < smallest:
-        message = f"every VM size has more slots than maxCapacity {limit} (the smallest has {smallest})"
-        yield Problem("/vmSizes", f"{message}, so none can ever be launched", "capacity-too-large")
-
-
 def _count_problems(document: dict[str, Any]) -> Iterator[Problem]:
     places = sum(len(entry.get("zones", ("",))) for entry in document["locations"])
     count = places * len(document["vmSizes"])
@@ -136,7 +115,7 @@ def _merged_problems(document: dict[str, Any]) -> Iterator[Problem]:
         pointer, where = f"/locations/{index}", f"instances in {spec.offering.region!r}"
         for rule, message in broken_rules(spec.settings):
             yield Problem(pointer, f"in the launchSpec of {where}, {message}", rule)
-        text = custom_data_text(document["workerType"], document["provider"], spec, _LONGEST_LAUNCH_KEY)
+        text = user_data_text(document["workerType"], document["provider"], spec, _LONGEST_LAUNCH_KEY)
         if len(text.encode()) > MAX_CUSTOM_DATA_BYTES:
             message = f"the user data of {where} has more bytes than Azure's limit of {MAX_CUSTOM_DATA_BYTES}"
             yield Problem(pointer, f"{message}; shorten it", "user-data-too-large")

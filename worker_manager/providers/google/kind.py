@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from worker_manager.errors import ConfigInvalid, Problem
+from worker_manager.launch_settings import capacity_problems
 from worker_manager.model import LaunchSpec
 from worker_manager.provider import Provider, ProviderKind, ProviderRecord
 from worker_manager.providers.google.rules import merged_problems
@@ -32,7 +33,7 @@ class GoogleKind:
         problems = [
             *_region_problems(document, record),
             *_machine_type_problems(document),
-            *_capacity_problems(document),
+            *capacity_problems(document, "machineTypes", "machine type"),
             *_count_problems(document),
             *_image_problems(document),
         ]
@@ -70,14 +71,6 @@ def _machine_type_problems(document: dict[str, Any]) -> Iterator[Problem]:
             nearest = -(-int(memory[1]) // _MEMORY_STEP_MIB) * _MEMORY_STEP_MIB
             message = f"memory of custom machine types comes in steps of {_MEMORY_STEP_MIB} MiB: use {nearest}"
             yield Problem(f"/machineTypes/{index}/machineType", f"{message}, not {memory[1]}", "custom-memory")
-
-
-def _capacity_problems(document: dict[str, Any]) -> Iterator[Problem]:
-    limit = document["maxCapacity"]
-    smallest = min(entry.get("capacity", 1) for entry in document["machineTypes"])
-    if 0 < limit < smallest:
-        message = f"every machine type has more slots than maxCapacity {limit} (the smallest has {smallest})"
-        yield Problem("/machineTypes", f"{message}, so none can ever be launched", "capacity-too-large")
 
 
 def _count_problems(document: dict[str, Any]) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from worker_manager.errors import Problem
+from worker_manager.launch_settings import user_data_text
 from worker_manager.model import (
     TAG_CAPACITY,
     TAG_CONFIG,
@@ -18,7 +19,7 @@ from worker_manager.model import (
     TAG_WORKER_TYPE,
     LaunchSpec,
 )
-from worker_manager.providers.google.settings import USER_DATA_KEY, Levels, all_specs, user_data_text
+from worker_manager.providers.google.settings import USER_DATA_KEY, Levels, all_specs
 
 # Compute Engine API, "Metadata": a value's size in bytes, and that of all keys and values, which must be less.
 MAX_VALUE_BYTES = 256 * 1024

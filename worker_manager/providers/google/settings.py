@@ -64,22 +64,6 @@ def region_of(zone: str) -> str:
     return zone.rpartition("-")[0]
 
 
-def user_data_text(worker_type: str, provider: str, spec: LaunchSpec, launch_key: str) -> str:
-    """What the instance finds as its user data: one JSON object."""
-    offering = spec.offering
-    members = {
-        "workerType": worker_type,
-        "provider": provider,
-        "region": offering.region,
-        "zone": offering.zone,
-        "machineType": offering.instance_type,
-        "capacity": offering.capacity,
-        "launchKey": launch_key,
-        **spec.user_data,
-    }
-    return json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
 def _spec(document: dict[str, Any], zone: dict[str, Any], machine_type: dict[str, Any], image: str) -> LaunchSpec:
     tags = document.get("tags", {})
     layers = ({"launchSpec": {"labels": tags} if tags else {}}, document, zone, machine_type)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from worker_manager.errors import ConfigInvalid, Problem
-from worker_manager.launch_settings import launch_spec
+from worker_manager.launch_settings import capacity_problems, launch_spec
 from worker_manager.model import LaunchSpec, Offering
 from worker_manager.provider import ProviderKind, ProviderRecord
 
@@ -24,7 +24,11 @@ class LocalKind:
     name = "local"
 
     def check(self, document: dict[str, Any], record: ProviderRecord | None) -> Sequence[Problem]:
-        return [*_region_problems(record), *_command_problems(document), *_capacity_problems(document)]
+        return [
+            *_region_problems(record),
+            *_command_problems(document),
+            *capacity_problems(document, "instanceTypes", "instance type"),
+        ]
 
     def launch_specs(self, document: dict[str, Any]) -> Sequence[LaunchSpec]:
         return list(_specs(document))
@@ -67,11 +71,3 @@ def _command_problems(document: dict[str, Any]) -> Iterator[Problem]:
         if "command" not in spec.settings:
             message = f"no level of launchSpec names a command for instances of type {spec.offering.instance_type!r}"
             yield Problem(f"/instanceTypes/{index}", message, "command-missing")
-
-
-def _capacity_problems(document: dict[str, Any]) -> Iterator[Problem]:
-    limit = document["maxCapacity"]
-    smallest = min(entry.get("capacity", 1) for entry in document["instanceTypes"])
-    if 0 < limit < smallest:
-        message = f"every instance type has more slots than maxCapacity {limit} (the smallest has {smallest})"
-        yield Problem("/instanceTypes", f"{message}, so none can ever be launched", "capacity-too-large")
