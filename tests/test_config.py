@@ -129,7 +129,7 @@ def test_the_defaults_are_those_of_the_schema():
         ({"regions": None}, "", "'regions' is missing"),
         ({"regions": []}, "/regions", "1 or more entries"),
         ({"regions": {"$eval": "context.regions-doker"}}, "/regions/$eval", "did you mean 'regions-docker'?"),
-        ({"regions": {"$eval": "context.types"}}, "/regions", "(in shared config 'types' at /0)"),
+        ({"regions": {"$eval": "context.types"}}, "/regions", "place expects /schemas/common/aws-regions.json#"),
         ({"regions": {"$eval": "context.broken_regions"}}, "/regions", "'broken_regions' at /0/launchSpec/ImageId"),
         ({"regions": {"$eval": "context"}}, "/regions/$eval", "spelled out"),
         ({"regions": {"$eval": "context.types[0]"}}, "/regions", "must be a list, not an object"),

@@ -14,6 +14,7 @@ from schemas import loader
 from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.launch_settings import config_hash
 from worker_manager.model import ResolvedConfig
+from worker_manager.proofs import Proof, proofs
 from worker_manager.provider import ProviderKind, ProviderRecord
 from worker_manager.shape import MAX_DEPTH, MAX_PROBLEMS, Problems, clip, pointer_join, pointer_steps, shape_problems
 from worker_manager.templates import (
@@ -118,12 +119,29 @@ def resolve(
     broken = frozenset(pointer_steps(problem.pointer)[0] for problem in problems if problem.pointer)
     if isinstance(rendered, dict):
         found = _rendered_problems(rendered, broken, kind, record, complete=not problems)
-        problems += tuple(relocate(problem, document, rendered) for problem in found)
+        relocated = tuple(relocate(problem, document, rendered) for problem in found)
+        problems += _told_once(
+            relocated, proofs(document, kind.name, {name: each.schema for name, each in shared.items()})
+        )
     if problems:
         ordered = sorted(problems, key=lambda problem: document_order(document, problem.pointer))
         raise ConfigInvalid(ordered[:MAX_PROBLEMS])
     revisions = {name: shared[name].revision for name in sorted({ref.name for ref in inspection.references})}
     return _resolved(cast("dict[str, Any]", _plain(rendered)), kind, revisions)
+
+
+def _told_once(problems: Problems, references: Iterable[Proof]) -> Problems:
+    """One problem for each reference to a shared config of the wrong schema, in place of all that follows from it."""
+    wrong = {each.pointer: each for each in references if each.mismatch}
+    told: dict[str, Problem] = {}
+    for index, problem in enumerate(problems):
+        reference = wrong.get(problem.pointer)
+        if reference is None:
+            told[str(index)] = problem
+        else:
+            message = f"the shared config {reference.name!r} cannot stand here: {reference.why}; refer to another"
+            told.setdefault(reference.pointer, Problem(reference.pointer, message, "wrong-schema"))
+    return tuple(told.values())
 
 
 def check_shared_value(schema_id: str, value: Any) -> Problems:

@@ -24,17 +24,22 @@ _BY_CASES = {
     "anyOf", "oneOf", "not", "if", "dependentSchemas", "patternProperties", "propertyNames", "contains", "prefixItems",
     "uniqueItems",
 }  # fmt: skip
+_MISMATCH = "the place expects"
 _ANNOTATIONS = {"title", "description", "examples", "default", "deprecated", "writeOnly", "$id", "$schema", "$comment"}
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One reference: the shared config `name` at `pointer` of the document; `why` it is not proven, or ""."""
+    """One reference: the shared config `name` at `pointer` of the document; `why` it is not proven, or "".
+
+    `mismatch`: the place expects another schema than the one that the shared config has.
+    """
 
     name: str
     pointer: str
     proven: bool
     why: str = ""
+    mismatch: bool = False
 
     @property
     def verdict(self) -> str:
@@ -58,8 +63,9 @@ def proofs(document: Any, kind: str, schemas: Mapping[str, str]) -> tuple[Proof,
 
 def _proof(document: Any, schema_id: str, reference: Reference, schemas: Mapping[str, str]) -> Proof:
     pointer = reference.pointer.removesuffix("/$eval")
-    why = _doubt(document, schema_id, pointer, schemas.get(reference.name, ""))
-    return Proof(reference.name, pointer, not why, why)
+    given = schemas.get(reference.name, "")
+    why = _doubt(document, schema_id, pointer, given)
+    return Proof(reference.name, pointer, not why, why, mismatch=bool(given) and why.startswith(_MISMATCH))
 
 
 def _doubt(document: Any, schema_id: str, pointer: str, given: str) -> str:
@@ -77,9 +83,9 @@ def _doubt(document: Any, schema_id: str, pointer: str, given: str) -> str:
     for schema in wanted:
         if ref := _final(schema.get("$ref", "")):
             if not given or not _narrows(given, ref):
-                return f"the place expects {ref}, the shared config has {given or 'no schema that is known'}"
+                return f"{_MISMATCH} {ref}, the shared config has {given or 'no schema that is known'}"
         elif set(schema) - _ANNOTATIONS:
-            return "the place expects a schema of its own"
+            return "what may stand there has a schema of its own"
     return ""
 
 

@@ -31,7 +31,7 @@ REFERENCES: tuple[tuple[str, str, Any, str], ...] = (
     ("docker-small", "/regions", "context.aws-docker-regions", ""),
     ("docker-small", "/regions", "${context.aws-docker-regions}", ""),
     ("docker-small", "/tags", {"$eval": "context.aws-docker-user-data"}, ""),
-    ("docker-small", "/lifecycle", {"$eval": "context.aws-tags"}, "@"),
+    ("docker-small", "/lifecycle", {"$eval": "context.aws-tags"}, ""),
     ("docker-small", "/userData/note", "see ${context.nothing}", ""),
     ("docker-release", "/regions/$map", {"$eval": "context['aws-docker-region']"}, "/$eval"),
     ("docker-release", "/regions/each(entry)/then", {"$eval": "context.nothing"}, "/$eval"),
