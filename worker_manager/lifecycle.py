@@ -45,7 +45,7 @@ def shrink(
         return Going()
     if demand.is_none:
         return Going(_end(ordered, surplus, "no work at all"))
-    asked = [each for each in ordered if each.instance_id in memory.asking]
+    asked = _asking(ordered, memory)
     if config.scale_in == "oldestFirst":
         ready_at = (memory.surplus_since or now) + timedelta(seconds=config.scale_in_cooldown_seconds)
         if now >= ready_at:
@@ -66,13 +66,18 @@ def drain(ordered: Sequence[Instance], memory: Memory, demand: Demand, deadline:
         return Going(_end(ordered, everything, "draining: out of time"))
     if demand.is_none or (demand.reported_at is not None and demand.claimed == 0):
         return Going(_end(ordered, everything, "draining: nothing runs"))
-    going = _end([each for each in ordered if each.instance_id in memory.asking], everything, "draining: idle")
+    going = _end(_asking(ordered, memory), everything, "draining: idle")
     return Going(going, explain.draining(len(ordered) - len(going), len(memory.intents), deadline))
 
 
 def stopped(instances: Iterable[Instance]) -> tuple[PlannedTermination, ...]:
     """A stopped instance still costs its disk and is never started again."""
     return tuple(PlannedTermination(each.region, each.instance_id, "stopped: never used again") for each in instances)
+
+
+def _asking(ordered: Iterable[Instance], memory: Memory) -> list[Instance]:
+    ids = frozenset(memory.asking)
+    return [each for each in ordered if each.instance_id in ids]
 
 
 def _end(candidates: Sequence[Instance], surplus: int, why: str) -> tuple[PlannedTermination, ...]:

@@ -120,41 +120,36 @@ def keys_covering(offering_key: str) -> tuple[str, str, str]:
 
 
 def fold_results(memory: Memory, now: datetime, list_lag_seconds: float) -> Memory:
-    """Apply answers of launches: known ids to intents, refusals to offerings; UNKNOWN leaves the intent reserved."""
+    """Apply answers of launches: known ids to intents, refusals to offerings; UNKNOWN leaves the intent reserved.
+
+    What an answer changes comes last in its order.
+    """
+    intents = {each.launch_key: each for each in memory.intents}
+    refusals = {each.key: each for each in memory.refusals}
+    seen_by = now + timedelta(seconds=list_lag_seconds)
     for result in memory.results:
-        intent = next((each for each in memory.intents if each.launch_key == result.launch_key), None)
-        if intent is None:
+        if result.outcome is Outcome.UNKNOWN or result.launch_key not in intents:
             continue
-        memory = _fold_one(memory, intent, result, now, timedelta(seconds=list_lag_seconds))
-    return replace(memory, results=())
+        intent = intents.pop(result.launch_key)
+        if result.outcome is Outcome.LAUNCHED:
+            ids = result.instance_ids
+            intents[intent.launch_key] = replace(intent, count=len(ids), instance_ids=ids, settle_after=seen_by)
+            for key in keys_covering(intent.offering_key):
+                refusals.pop(key, None)
+        else:
+            key = scope_key(intent.offering_key, BACK_OFFS[result.outcome].scope)
+            refusals[key] = _refused(key, refusals.pop(key, None), result, now)
+    return replace(memory, intents=tuple(intents.values()), refusals=tuple(refusals.values()), results=())
 
 
-def _fold_one(memory: Memory, intent: Intent, result: LaunchResult, now: datetime, lag: timedelta) -> Memory:
-    others = tuple(each for each in memory.intents if each.launch_key != intent.launch_key)
-    if result.outcome is Outcome.UNKNOWN:
-        return memory
-    if result.outcome is Outcome.LAUNCHED:
-        ids = result.instance_ids
-        known = replace(intent, count=len(ids), instance_ids=ids, settle_after=now + lag)
-        keys = keys_covering(intent.offering_key)
-        forgiven = tuple(each for each in memory.refusals if each.key not in keys)
-        return replace(memory, intents=(*others, known), refusals=forgiven)
-    return replace(memory, intents=others, refusals=_refused(memory.refusals, intent.offering_key, result, now))
-
-
-def _refused(
-    refusals: Iterable[Refusal], offering_key: str, result: LaunchResult, now: datetime
-) -> tuple[Refusal, ...]:
+def _refused(key: str, before: Refusal | None, result: LaunchResult, now: datetime) -> Refusal:
     """Count one more failure; refusals of the same key that arrive together do not compound."""
-    rule = BACK_OFFS[result.outcome]
-    key = scope_key(offering_key, rule.scope)
-    before = next((each for each in refusals if each.key == key), None)
-    rest = tuple(each for each in refusals if each.key != key)
     if before is not None and before.blocked_until > now:
-        return (*rest, before)
+        return before
+    rule = BACK_OFFS[result.outcome]
     failures = (before.failures if before else 0) + 1
     wait = min(rule.longest_seconds, rule.first_seconds * 2 ** (failures - 1))
-    return (*rest, Refusal(key, result.outcome, failures, now + timedelta(seconds=wait), result.message))
+    return Refusal(key, result.outcome, failures, now + timedelta(seconds=wait), result.message)
 
 
 @dataclass(frozen=True, slots=True)
