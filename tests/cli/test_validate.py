@@ -95,7 +95,7 @@ def test_json_says_file_line_column_pointer_and_message(write, wm, worker_type_t
     assert [str(path), 3, 14, "/minCapacity", "minimum"] == list(finding.values())[:-1]
 
 
-def test_a_problem_within_a_shared_value_is_told_where_the_worker_type_refers_to_it(
+def test_a_shared_config_of_the_wrong_schema_is_told_once_where_the_worker_type_refers_to_it(
     write, wm, worker_type_text, shared_config_text, tmp_path
 ):
     write("images.yml", shared_config_text)
@@ -108,8 +108,8 @@ def test_a_problem_within_a_shared_value_is_told_where_the_worker_type_refers_to
     )
     found = json.loads(wm("validate", tmp_path, "-o", "json").stdout)
     assert {str(path)} == {each["file"] for each in found}
-    assert {12, 13} == {each["line"] for each in found}
-    assert all("in shared config 'images'" in each["message"] for each in found)
+    assert [(13, "/instanceTypes", "wrong-schema")] == [(each["line"], each["pointer"], each["rule"]) for each in found]
+    assert "the shared config 'images' cannot stand here: the place expects" in found[0]["message"]
 
 
 @pytest.mark.parametrize(

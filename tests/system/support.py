@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities import service
 from activities.authorizing import Authority
@@ -129,6 +129,17 @@ async def until(ask: Callable[[], Any], seconds: float = 20, what: str = "") -> 
         if answer:
             return answer
         assert time.monotonic() < deadline, f"still not true after {seconds} s: {what}"
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def update(handle: WorkflowHandle[Any, Any], name: str, value: Any) -> Any:
+    """Execute an update; again where the server aborted it, as the run was just continued as new: nothing was done."""
+    while True:
+        try:
+            return await handle.execute_update(name, value)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
         await asyncio.sleep(POLL_SECONDS)
 
 

@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from activities.options import WORKFLOW_QUEUE
 from tests.edit_model import Edit, Model, edits
 from tests.system.empty_clouds import workers
-from tests.system.support import Loop, connect, until_status
+from tests.system.support import Loop, connect, until_status, update
 
 SEED, EDITS, LONG_EDITS = 3, 60, 600
 
@@ -45,7 +45,7 @@ async def accepts(client: Client, edit: Edit) -> bool:
             if not edit.is_shared:
                 await handle.execute_update("pause")
         else:
-            await handle.execute_update(edit.update, edit.body)
+            await update(handle, edit.update, edit.body)
     except (WorkflowUpdateFailedError, WorkflowFailureError, RPCError):
         return False
     return True
