@@ -47,7 +47,7 @@ def test_launch_capacity(launch, bounds, supply, demand):
         pytest.param(2, Bounds(2, 10), Demand(0, 0), id="minimum"),
         pytest.param(10, Bounds(2, 10), Demand(90, 9), id="maximum"),
         pytest.param(7, Bounds(0, 10), Demand(3, 4), id="pending-and-running"),
-        pytest.param(4, Bounds(0, 10, 0.5), Demand(3, 4), id="ratio-rounded-up"),
+        pytest.param(7, Bounds(0, 10, 0.5), Demand(3, 4), id="no-ratio-of-claimed-work"),
     ],
 )
 def test_scale_in_target(keep, bounds, demand):
@@ -97,6 +97,17 @@ def test_what_was_launched_is_not_launched_again(bounds, supply, demand):
 @given(BOUNDS, DEMAND)
 def test_the_scale_in_target_is_between_minimum_and_maximum(bounds, demand):
     assert bounds.min_capacity <= scale_in_target(bounds, demand) <= bounds.max_capacity
+
+
+@given(BOUNDS, DEMAND)
+def test_what_shrinking_keeps_scaling_up_does_not_add_to(bounds, demand):
+    """At any ratio, live 2, pending 1, claimed 1, ratio 0.5 among them: one ended there would be launched again."""
+    assert 0 == launch_capacity(bounds, Supply(live=scale_in_target(bounds, demand)), demand)
+
+
+@given(BOUNDS, DEMAND)
+def test_claimed_work_below_the_maximum_is_never_a_surplus(bounds, demand):
+    assert scale_in_target(bounds, demand) >= min(bounds.max_capacity, demand.running)
 
 
 @given(SLOTS, SLOTS, SLOTS)

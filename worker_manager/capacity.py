@@ -55,6 +55,8 @@ def launch_capacity(bounds: Bounds, supply: Supply, demand: Demand) -> int:
 
 
 def scale_in_target(bounds: Bounds, demand: Demand) -> int:
-    """Slots to keep when shrinking: the work there is, times the ratio, held between minimum and maximum."""
-    work = bounds.scaling_ratio * (demand.pending + demand.running)
-    return math.ceil(max(bounds.min_capacity, min(bounds.max_capacity, work)))
+    """Slots to keep when shrinking: the work there is, held between minimum and maximum, whatever the ratio.
+
+    The ratio slows growth. Applied here it would end slots that scaling up asks for again, or that run claimed work.
+    """
+    return max(bounds.min_capacity, min(bounds.max_capacity, demand.pending + demand.running))

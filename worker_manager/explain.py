@@ -36,16 +36,17 @@ def observed(drifted: int, unknown: Sequence[Instance], lost: Sequence[str]) -> 
 def scaling(bounds: Bounds, supply: Supply, demand: Demand, launches: Sequence[PlannedLaunch]) -> tuple[Reason, ...]:
     """Why launch this many, and why not more."""
     reasons = []
+    slots = sum(each.count * each.spec.offering.capacity for each in launches)
     if launches:
         count = sum(each.count for each in launches)
-        slots = sum(each.count * each.spec.offering.capacity for each in launches)
         text = (
             f"launching {count_of(count, 'instance')} ({count_of(slots, 'slot')}): work {demand.pending} pending and "
             f"{demand.running} running, live {supply.live}, requested {supply.requested}, minimum {bounds.min_capacity}"
         )
         reasons.append(Reason("scale-up", text))
-    unmet = demand.pending + demand.running - supply.actual
-    if supply.actual >= bounds.max_capacity and unmet > 0:
+    unmet = demand.pending + demand.running - supply.actual - slots
+    # What is launched now and what is still stopping hold their places too.
+    if supply.actual + supply.stopping + slots >= bounds.max_capacity and unmet > 0:
         text = (
             f"at maxCapacity {bounds.max_capacity}: {count_of(unmet, 'slot')} of work must wait; "
             "raise maxCapacity to serve it"
