@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
@@ -50,7 +50,7 @@ class _Version:
     document: dict[str, Any]
     now: str
     in_flight: bool
-    names: frozenset[str] = field(default_factory=frozenset)
+    names: frozenset[str]
 
 
 class Dependents:

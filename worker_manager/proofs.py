@@ -24,7 +24,6 @@ _BY_CASES = {
     "anyOf", "oneOf", "not", "if", "dependentSchemas", "patternProperties", "propertyNames", "contains", "prefixItems",
     "uniqueItems",
 }  # fmt: skip
-_MISMATCH = "the place expects"
 _ANNOTATIONS = {"title", "description", "examples", "default", "deprecated", "writeOnly", "$id", "$schema", "$comment"}
 
 
@@ -62,31 +61,31 @@ def proofs(document: Any, kind: str, schemas: Mapping[str, str]) -> tuple[Proof,
 
 
 def _proof(document: Any, schema_id: str, reference: Reference, schemas: Mapping[str, str]) -> Proof:
-    pointer = reference.pointer.removesuffix("/$eval")
-    given = schemas.get(reference.name, "")
-    why = _doubt(document, schema_id, pointer, given)
-    return Proof(reference.name, pointer, not why, why, mismatch=bool(given) and why.startswith(_MISMATCH))
-
-
-def _doubt(document: Any, schema_id: str, pointer: str, given: str) -> str:
-    """Why values of the schema `given` may not all fit at the pointer; "" if all do."""
-    steps, template = pointer_steps(pointer), document
-    for step in steps:
-        if isinstance(template, dict) and not OPERATORS.isdisjoint(template):
-            return "stands inside an expression"
-        template = template[int(step)] if isinstance(template, list) else template.get(step)
-    if whole_reference(template) is None:
-        return "stands inside an expression"
+    pointer, name = reference.pointer.removesuffix("/$eval"), reference.name
+    steps = pointer_steps(pointer)
+    if not _is_plain(document, steps):
+        return Proof(name, pointer, proven=False, why="stands inside an expression")
     wanted = _schemas_at(schema_id, steps)
     if wanted is None:
-        return "what may stand there depends on what stands beside it"
+        return Proof(name, pointer, proven=False, why="what may stand there depends on what stands beside it")
+    given = schemas.get(name, "")
     for schema in wanted:
-        if ref := _final(schema.get("$ref", "")):
-            if not given or not _narrows(given, ref):
-                return f"{_MISMATCH} {ref}, the shared config has {given or 'no schema that is known'}"
-        elif set(schema) - _ANNOTATIONS:
-            return "what may stand there has a schema of its own"
-    return ""
+        ref = _final(schema.get("$ref", ""))
+        if ref and not (given and _narrows(given, ref)):
+            why = f"the place expects {ref}, the shared config has {given or 'no schema that is known'}"
+            return Proof(name, pointer, proven=False, why=why, mismatch=bool(given))
+        if not ref and set(schema) - _ANNOTATIONS:
+            return Proof(name, pointer, proven=False, why="what may stand there has a schema of its own")
+    return Proof(name, pointer, proven=True)
+
+
+def _is_plain(template: Any, steps: list[str]) -> bool:
+    """True if nothing but the reference itself is evaluated on the way to it."""
+    for step in steps:
+        if isinstance(template, dict) and not OPERATORS.isdisjoint(template):
+            return False
+        template = template[int(step)] if isinstance(template, list) else template.get(step)
+    return whole_reference(template) is not None
 
 
 def _final(ref: str) -> str:

@@ -183,8 +183,8 @@ class WorkerTypeEdits(WorkerTypeMessages):
         ]
 
     def _answer_asking(self, asked: Sequence[str], decision: Decision) -> None:
-        going = {each.instance_id for each in decision.terminations}
+        going, answered = {each.instance_id for each in decision.terminations}, frozenset(asked)
         for request, instance_id in self._asking():
-            if instance_id in asked:
-                self.requests.remove(request)
+            if instance_id in answered:
                 request.settle({"mayGo": instance_id in going})
+        self.requests = [each for each in self.requests if not each.done]
