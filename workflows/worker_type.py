@@ -92,7 +92,7 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
             )
             self.state.config_hash = result.config_hash
             self.state.shared_revisions = result.revisions
-            self._heard(question, result)
+            self._heard(result)
             self.state.trouble, self.state.failures = "", 0
             self._record(result.decision)
             self._answer_asking(question.memory.asking, result.decision)
@@ -100,17 +100,18 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
         except ActivityError as error:
             self._note_failure(error)
 
-    def _heard(self, question: DecideInput, result: DecideResult) -> None:
+    def _heard(self, result: DecideResult) -> None:
         """What the decision found besides: newer values that cannot be used, and whether messages must be signed."""
         state = self.state
         state.config_problems = [str(each) for each in result.problems]
         state.secured = result.secured
         if not result.problems:  # else what was asked for is still wanted; so is what was heard of meanwhile
             wanted = state.wanted_revisions.items()
-            state.wanted_revisions = {name: each for name, each in wanted if each > question.wanted.get(name, 0)}
+            state.wanted_revisions = {name: each for name, each in wanted if name in self.heard_of}
 
     def _question(self) -> DecideInput:
         state = self.state
+        self.heard_of.clear()
         asking = tuple(instance_id for _, instance_id in self._asking())
         memory = replace(state.memory, mode=state.mode, mode_since=state.mode_since, force=state.force, asking=asking)
         return DecideInput(
@@ -118,7 +119,7 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
             document=state.document,
             now=state.now,
             revisions=state.shared_revisions,
-            wanted=dict(state.wanted_revisions),  # one heard of meanwhile must not seem to have been asked for
+            wanted=state.wanted_revisions,
             demand=state.demand,
             memory=memory,
         )

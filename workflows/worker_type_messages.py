@@ -65,6 +65,8 @@ class WorkerTypeMessages:
         self.state = WorkerTypeState("", {}, "")
         self.woken = True
         self.requests: list[Request] = []
+        # Shared configs told of since the last decision was asked for.
+        self.heard_of: set[str] = set()
         self.bad_start: Refused | None = None
         self.start: Request | None = None
         # The document being checked: shared configs that are being edited meanwhile are checked against it, too.
@@ -192,12 +194,15 @@ class WorkerTypeMessages:
     @workflow.signal(description="A shared config has a new revision; sent by it")
     def shared_config_changed(self, value: RawValue) -> None:
         change = parse(SharedConfigChanged, value)
-        known = max(self.state.shared_revisions.get(change.name, 0), self.state.wanted_revisions.get(change.name, 0))
+        wanted = self.state.wanted_revisions
         # Also one not referred to yet: it may be told of while the document that refers to it is being checked.
-        if change.revision > known and len(self.state.wanted_revisions) < MAX_HEARD_OF:
-            self.state.wanted_revisions[change.name] = change.revision
+        if change.revision <= self.state.shared_revisions.get(change.name, 0) or len(wanted) >= MAX_HEARD_OF:
+            return
+        if change.revision > wanted.get(change.name, 0):
+            wanted[change.name] = change.revision
             self._log(f"shared config {change.name} is at revision {change.revision}")
-            self.woken = True
+        self.heard_of.add(change.name)  # even what seems old: a lie about a later revision may have come before it
+        self.woken = True
 
     @workflow.signal(dynamic=True)
     def unknown_signal(self, name: str, args: Sequence[RawValue]) -> None:
