@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 import sys
@@ -16,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pythonjsonlogger.json import JsonFormatter
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey, WorkflowIDConflictPolicy
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
@@ -26,6 +25,7 @@ from temporalio.worker import Worker
 from activities import options
 from activities.authorizing import Authority
 from activities.converter import data_converter
+from activities.joining import patiently
 from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.tokens import parse_keyring
 
@@ -33,7 +33,7 @@ logger = logging.getLogger("worker_manager")
 
 DEFAULT_ADDRESS = "localhost:7233"
 CONNECT_SECONDS = 10.0
-WAKES_AT_ONCE = 50
+ASKED_AT_ONCE = 50
 
 
 class Settings(BaseModel):
@@ -154,7 +154,7 @@ async def serve(client: Client, workers: Iterable[Worker], authority: Authority)
             await stack.enter_async_context(worker)
         if authority.is_secured:
             logger.info("worker started; edits must be signed by a key of WM_VERIFICATION_KEYS")
-            await wake_all(client)
+            await secure_all(client)
         else:
             logger.warning(
                 "worker started; THE SYSTEM IS OPEN: edits need no scopes, whoever reaches the Temporal namespace may "
@@ -164,14 +164,21 @@ async def serve(client: Client, workers: Iterable[Worker], authority: Authority)
         logger.info("stopping")
 
 
-async def wake_all(client: Client) -> None:
-    """Have every worker type decide once, whereby it learns that messages must be signed now."""
-    gate = asyncio.Semaphore(WAKES_AT_ONCE)
+async def secure_all(client: Client) -> None:
+    """Have every worker type that is still open decide once, whereby it learns that messages must be signed now.
 
-    async def wake(workflow_id: str) -> None:
+    Asking is a query, so a restart of workers adds nothing to the histories of those that know it.
+    """
+    gate = asyncio.Semaphore(ASKED_AT_ONCE)
+
+    async def secure(workflow_id: str) -> None:
+        handle = client.get_workflow_handle(workflow_id)
         async with gate:
-            with contextlib.suppress(RPCError):  # it has ended meanwhile
-                await client.get_workflow_handle(workflow_id).signal("wake")
+            try:
+                if (await patiently(lambda: handle.query("status")))["open"]:
+                    await handle.signal("wake")
+            except (RPCError, WorkflowQueryFailedError) as error:  # most likely it has ended meanwhile
+                logger.warning("%s was not told that messages must be signed: %s", workflow_id, error)
 
     query = "WorkflowType = 'WorkerType' AND ExecutionStatus = 'Running'"
-    await asyncio.gather(*[wake(each.id) async for each in client.list_workflows(query)])
+    await asyncio.gather(*[secure(each.id) async for each in client.list_workflows(query)])

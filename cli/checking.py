@@ -36,7 +36,7 @@ def check(documents: Sequence[Document]) -> tuple[dict[str, ResolvedConfig], lis
     for each in documents:
         if each.kind is Kind.WORKER_TYPE:
             try:
-                resolved[each.name] = _resolve(each, shared, records)
+                resolved[each.name] = resolve_document(each.data, shared, records, now=template_time())
             except ConfigInvalid as error:
                 findings += findings_of(each, error.problems)
     return resolved, sorted(findings, key=_order(documents))
@@ -74,14 +74,24 @@ def _order(documents: Iterable[Document]) -> Any:
     return lambda finding: (position[finding.path], finding.line, finding.column)
 
 
-def _resolve(
-    document: Document, shared: Mapping[str, SharedValue], records: Mapping[str, ProviderRecord]
+def resolve_document(
+    data: Any,
+    shared: Mapping[str, SharedValue],
+    records: Mapping[str, ProviderRecord],
+    *,
+    now: str,
+    known_names: Iterable[str] = (),
 ) -> ResolvedConfig:
-    name = provider_name(document.data)
+    """What a worker type document comes to, its provider's kind being that of its record or of its name.
+
+    Raises ConfigInvalid.
+    """
+    name = provider_name(data)
     return resolve_guarded(
-        document.data,
+        data,
         shared,
-        now=template_time(),
+        now=now,
         kind=kind(kind_of_provider(name, records)),
         record=records.get(name),
+        known_names=known_names,
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cli.checking import known_providers, shared_values
+from cli.checking import known_providers, resolve_document, shared_values
 from cli.documents import Document, Finding, Kind
 from cli.running import Snapshot
 from worker_manager.config import SharedValue, collect_references, provider_name
 from worker_manager.errors import ConfigInvalid
-from worker_manager.guarded import resolve_guarded
-from worker_manager.kinds import kind, kind_of_provider
+from worker_manager.kinds import kind_of_provider
 from worker_manager.model import ResolvedConfig
 from worker_manager.proofs import Proof, proofs
 
@@ -34,15 +33,7 @@ class Resolver:
 
     def resolve(self, document: Any, now: str) -> ResolvedConfig:
         """What a worker type document comes to. Raises ConfigInvalid."""
-        name = provider_name(document)
-        return resolve_guarded(
-            document,
-            self._values,
-            now=now,
-            kind=kind(kind_of_provider(name, self._records)),
-            record=self._records.get(name),
-            known_names=self._known_names,
-        )
+        return resolve_document(document, self._values, self._records, now=now, known_names=self._known_names)
 
     def proofs(self, document: Any) -> tuple[Proof, ...]:
         """Of every reference of an acceptable document, whether any future value fits."""

@@ -24,6 +24,7 @@ NAMESPACES = (
     "messages",
     "races",
     "scopes",
+    "securing",
     "shared-config",
     "worker-type",
 )

@@ -243,6 +243,14 @@ async def connect(address: str, namespace: str) -> Client:
 @asynccontextmanager
 async def workers(client: Client, endpoint: str, authority: Authority | None = None) -> AsyncIterator[None]:
     """Our workers in this process. Everything they keep is ended first, so that shutting down waits for nothing."""
+    async with lasting_workers(client, endpoint, authority):
+        yield
+        await end_all(client)
+
+
+@asynccontextmanager
+async def lasting_workers(client: Client, endpoint: str, authority: Authority | None = None) -> AsyncIterator[None]:
+    """Our workers in this process; what they keep goes on when they end."""
     record = ProviderRecord(
         PROVIDER,
         "aws",
@@ -257,7 +265,6 @@ async def workers(client: Client, endpoint: str, authority: Authority | None = N
             await stack.enter_async_context(each)
         await service.start_inventories(client, [PROVIDER])
         yield
-        await end_all(client)
 
 
 async def end_all(client: Client) -> None:
