@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities import options, service
+from activities import demand, offerings, options, service
 from activities.authorizing import Authority
 from activities.configs import ConfigActivities
 from activities.fleet import FleetActivities
@@ -26,27 +26,21 @@ from worker_manager.provider import ProviderRecord
 from worker_manager.settings import load_providers
 from workflows import attributes
 from workflows.guard import Guard
-from workflows.inventory import InventoryWorkflow
-from workflows.shared_config import SharedConfigWorkflow
-from workflows.unknown import UnknownWorkflow
-from workflows.worker_type import WorkerTypeWorkflow
-
-WORKFLOWS = [WorkerTypeWorkflow, SharedConfigWorkflow, InventoryWorkflow, UnknownWorkflow]
+from workflows.registry import WORKFLOWS
 
 # Pure or heavy modules: loaded once per process instead of once per workflow (4 ms and 28 KB each).
 PASSED_THROUGH = ("activities", "worker_manager", "schemas", "jsone", "jsonschema", "referencing", "rpds", "attrs")
 GRACEFUL_SHUTDOWN = timedelta(seconds=20)
 
 
-def config_worker(client: Client, resolver: Resolver, authority: Authority) -> Worker:
+def config_worker(client: Client, configs: ConfigActivities, sources: demand.DemandActivities) -> Worker:
     """The worker for workflows and the checks of their configs."""
-    configs = ConfigActivities(client, resolver, authority)
     runner = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
     return Worker(
         client,
         task_queue=options.WORKFLOW_QUEUE,
         workflows=WORKFLOWS,
-        activities=configs.all(),
+        activities=[*configs.all(), sources.follow],
         workflow_runner=runner,
         interceptors=[Guard()],
         max_cached_workflows=5000,
@@ -56,13 +50,19 @@ def config_worker(client: Client, resolver: Resolver, authority: Authority) -> W
 
 
 def build_workers(
-    client: Client, records: Mapping[str, ProviderRecord], inventory_seconds: float, authority: Authority | None = None
+    client: Client,
+    records: Mapping[str, ProviderRecord],
+    inventory_seconds: float,
+    authority: Authority | None = None,
+    demand_hosts: str = "",
 ) -> list[Worker]:
-    """One worker for workflows and checks, one per provider for its cloud calls. Raises ConfigInvalid."""
+    """One for workflows and checks, one for reading demand, one per provider for its calls. Raises ConfigInvalid."""
     resolver, authority = Resolver(SharedValues(client), records), authority or Authority()
-    workers = [config_worker(client, resolver, authority)]
+    configs, sources = ConfigActivities(client, resolver, authority), demand.DemandActivities(client, demand_hosts)
+    workers = [config_worker(client, configs, sources), sources.worker(GRACEFUL_SHUTDOWN)]
     for record in records.values():
-        fleet = FleetActivities(kind(record.kind).open(record), resolver, secured=authority.is_secured)
+        provider, budgets = kind(record.kind).open(record), offerings.SharedBudgets(client, record.name)
+        fleet = FleetActivities(provider, resolver, budgets, secured=authority.is_secured)
         workers.append(
             Worker(
                 client,
@@ -83,7 +83,7 @@ async def run() -> None:
     client = await service.connect(settings)
     await service.register_search_attributes(client, attributes.ALL)
     authority = service.read_authority(settings)
-    workers = build_workers(client, records, settings.inventory_seconds, authority)
+    workers = build_workers(client, records, settings.inventory_seconds, authority, settings.demand_hosts)
     await service.start_inventories(client, records)
     await service.serve(client, workers, authority)
 

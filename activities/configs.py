@@ -17,8 +17,8 @@ from activities.heartbeat import heartbeating
 from activities.resolving import Resolver
 from worker_manager.config import check_shared_value, collect_references
 from worker_manager.errors import ConfigInvalid, Problem
-from worker_manager.model import ResolvedConfig
 from worker_manager.proofs import Proof
+from worker_manager.resolved import ResolvedConfig
 from worker_manager.scopes import manage_shared_config, manage_worker_type, use_provider
 from worker_manager.tokens import Claims, NotAuthorized
 

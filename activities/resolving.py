@@ -14,9 +14,9 @@ from worker_manager.config import SharedValue, collect_references, provider_name
 from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.guarded import resolve_guarded
 from worker_manager.kinds import kind, kind_of_provider
-from worker_manager.model import ResolvedConfig
 from worker_manager.proofs import Proof, proofs
 from worker_manager.provider import ProviderRecord
+from worker_manager.resolved import ResolvedConfig
 from worker_manager.templates import did_you_mean
 
 KEPT_CONFIGS = 5000

@@ -46,6 +46,7 @@ class Settings(BaseModel):
     log_format: str = Field("text", pattern="^(text|json)$")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     inventory_seconds: float = Field(2.0, ge=0.1, le=600)
+    demand_hosts: str = ""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -96,10 +96,10 @@ class SharedValues:
         deadline = asyncio.get_running_loop().time() + ACCEPTED_WITHIN_SECONDS
         while True:
             answer = await self._ask(name, revision)
-            if answer is None or asyncio.get_running_loop().time() > deadline:
-                return None
-            if "revision" in answer:
+            if answer is None or "revision" in answer:
                 return answer
+            if asyncio.get_running_loop().time() > deadline:
+                return None
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def _ask(self, name: str, revision: int) -> dict[str, Any] | None:

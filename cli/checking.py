@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from cli.documents import Document, Finding, Kind
-from worker_manager.config import SharedValue, check_shared_config, provider_name
+from worker_manager.config import Problems, SharedValue, check_shared_config, provider_name
 from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.guarded import resolve_guarded
 from worker_manager.kinds import kind, kind_of_provider
-from worker_manager.model import ResolvedConfig
+from worker_manager.prices import price_table
 from worker_manager.provider import ProviderRecord
-from worker_manager.settings import provider_records
+from worker_manager.resolved import ResolvedConfig
+from worker_manager.settings import load_price_table, missing_price_tables, named_price_tables, provider_records
 
 
 def template_time() -> str:
@@ -30,6 +32,8 @@ def check(documents: Sequence[Document]) -> tuple[dict[str, ResolvedConfig], lis
     for each in documents:
         if each.kind is Kind.SHARED_CONFIG:
             findings += findings_of(each, check_shared_config(each.data))
+        elif each.kind is Kind.PRICES:
+            findings += findings_of(each, _problems(price_table, each.data))
     records = known_providers(documents, findings)
     shared = shared_values(documents)
     resolved: dict[str, ResolvedConfig] = {}
@@ -53,14 +57,33 @@ def shared_values(documents: Iterable[Document]) -> dict[str, SharedValue]:
 
 def known_providers(documents: Iterable[Document], findings: list[Finding]) -> Mapping[str, ProviderRecord]:
     """The records of all provider files by name, the later file's where two have one; adds what is wrong with them."""
+    documents = tuple(documents)
     records: dict[str, ProviderRecord] = {}
     for each in documents:
         if each.kind is Kind.PROVIDERS:
             try:
                 records.update(provider_records(each.data, "worker-manager"))
+                findings += findings_of(each, _price_table_problems(each, documents))
             except ConfigInvalid as error:
                 findings += findings_of(each, error.problems)
     return records
+
+
+def _price_table_problems(providers: Document, documents: Iterable[Document]) -> Iterator[Problem]:
+    """What is wrong with the price tables that a providers file names, but those that are documents themselves."""
+    loaded = {os.path.realpath(each.path) for each in documents if each.kind is Kind.PRICES}
+    yield from missing_price_tables(providers.path, providers.data)
+    for pointer, path in named_price_tables(providers.path, providers.data).items():
+        if path.is_file() and os.path.realpath(path) not in loaded:
+            yield from (Problem(pointer, each.message, each.rule) for each in _problems(load_price_table, path))
+
+
+def _problems(read: Callable[[Any], object], given: Any) -> Problems:
+    try:
+        read(given)
+    except ConfigInvalid as error:
+        return error.problems
+    return ()
 
 
 def findings_of(document: Document, problems: Iterable[Problem]) -> list[Finding]:

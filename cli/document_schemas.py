@@ -9,6 +9,7 @@ from worker_manager.variants import MAX_VARIANTS
 
 SHARED_CONFIG = "/schemas/common/shared-config.json#"
 PROVIDERS = "/schemas/common/providers.json#"
+PRICES = "/schemas/common/price-table.json#"
 VARIANTS: Schema = {
     "title": "Variants",
     "description": (
@@ -41,9 +42,12 @@ _BEGINNINGS: Schema = {
     "workerType": {"type": "string", "description": "Makes the document a worker type; its name."},
     "name": {"type": "string", "description": "Makes the document a shared config; its name."},
     "providers": {"type": "array", "description": "Makes the document the file of the providers."},
+    "prices": {"type": "array", "description": "Makes the document a price table."},
     **MARKER["properties"],
 }
-_NO_BEGINNING = "neither a worker type (workerType), a shared config (name, schema, value), providers nor managedBy"
+_NO_BEGINNING = (
+    "neither a worker type (workerType), a shared config (name, schema, value), providers, prices nor managedBy"
+)
 
 
 def worker_type(derivation: Derivation, kind: str, schema_id: str) -> Schema:
@@ -80,7 +84,12 @@ def providers(derivation: Derivation) -> Schema:
     return derivation.refer(PROVIDERS, Form.DATA)
 
 
-def document(worker_types: Mapping[str, Schema], shared_config: Schema, providers: Schema) -> Schema:
+def prices(derivation: Derivation) -> Schema:
+    """A price table: plain data."""
+    return derivation.refer(PRICES, Form.DATA)
+
+
+def document(worker_types: Mapping[str, Schema], shared_config: Schema, providers: Schema, prices: Schema) -> Schema:
     """Any document; worker types are told apart by their provider's name, which begins with its kind or is anything."""
     any_worker_type: Schema = {"anyOf": [worker_types[kind] for kind in sorted(worker_types)]}
     for kind in sorted(worker_types, reverse=True):
@@ -89,11 +98,14 @@ def document(worker_types: Mapping[str, Schema], shared_config: Schema, provider
     alternatives = [{"required": [key], "errorMessage": _NO_BEGINNING} for key in _BEGINNINGS]
     nothing_yet = {"properties": _BEGINNINGS, "anyOf": alternatives}
     rest = {"if": {"required": ["managedBy"]}, "then": MARKER, "else": nothing_yet}
+    rest = {"if": {"required": ["prices"]}, "then": prices, "else": rest}
     rest = {"if": {"required": ["providers"]}, "then": providers, "else": rest}
     is_shared = {"anyOf": [{"required": [key]} for key in ("name", "schema", "value")]}
     return {
         "title": "Worker Manager document",
-        "description": "A worker type, a shared config, the providers or a folder's marker; which shows from the keys.",
+        "description": (
+            "A worker type, a shared config, the providers, a price table or a folder's marker; its keys say which."
+        ),
         "type": "object",
         "if": {"required": ["workerType"]},
         "then": any_worker_type,

@@ -23,7 +23,7 @@ SUFFIXES = (".yml", ".yaml", ".json")
 SKIPPED_FOLDERS = ("node_modules",)  # and everything whose name begins with a dot
 
 _SHARED_CONFIG_KEYS = ("name", "schema", "value")
-_TELLING_KEYS = ("workerType", "providers", "managedBy", *_SHARED_CONFIG_KEYS)
+_TELLING_KEYS = ("workerType", "providers", "prices", "managedBy", *_SHARED_CONFIG_KEYS)
 _WORKER_TYPE_KEYS = ("provider", "minCapacity", "maxCapacity")
 _KEY_RULES = ("unknown-key", "duplicate", "not-allowed")
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -35,6 +35,7 @@ class Kind(StrEnum):
     WORKER_TYPE = "worker type"
     SHARED_CONFIG = "shared config"
     PROVIDERS = "providers"
+    PRICES = "price table"  # named by a providers file
     MARKER = "marker"  # `managedBy: NAME` alone: what a folder's documents are managed by
 
 
@@ -186,7 +187,7 @@ def _text(path: Path) -> str | Finding:
 
 
 _OURS = "; to leave it out, name the files or folders that are meant"
-_WANTED = "a worker type (workerType), a shared config (name, schema, value), providers or managedBy"
+_WANTED = "a worker type (workerType), a shared config (name, schema, value), providers, prices or managedBy"
 
 
 def _kind(root: Node) -> Kind | Fault:
@@ -201,6 +202,8 @@ def _kind(root: Node) -> Kind | Fault:
         return Kind.SHARED_CONFIG
     if "providers" in keys:
         return Kind.PROVIDERS
+    if "prices" in keys:
+        return Kind.PRICES
     if "managedBy" in keys:
         alone = len(keys) == 1 and isinstance(root.value["managedBy"], str)
         if alone and _OWNER.fullmatch(root.value["managedBy"]):
@@ -241,7 +244,7 @@ def _twice(documents: Iterable[Document]) -> list[Finding]:
     first: dict[tuple[Kind, str], Document] = {}
     findings = []
     for each in documents:
-        if each.kind is Kind.PROVIDERS:
+        if each.kind in (Kind.PROVIDERS, Kind.PRICES):
             continue
         name = "" if each.kind is Kind.MARKER else each.name
         before = first.setdefault((each.kind, name), each)

@@ -17,8 +17,8 @@ from cli.resolving import Resolver, refers
 from cli.running import Running, Snapshot, comparable, differs
 from worker_manager.config import check_shared_config
 from worker_manager.errors import ConfigInvalid, Problem
-from worker_manager.model import ResolvedConfig
 from worker_manager.proofs import Proof
+from worker_manager.resolved import ResolvedConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ COMMANDS = {
     "validate": "cli.commands.files:validate",
     "render": "cli.commands.files:render",
     "check": "cli.commands.check:check",
+    "simulate": "cli.commands.simulate:simulate",
     "diff": "cli.commands.diff:diff",
     "apply": "cli.commands.apply:apply",
     "status": "cli.commands.fleet:status",

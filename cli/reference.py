@@ -17,7 +17,16 @@ from urllib.parse import urljoin
 from referencing import Registry
 
 from cli.authoring import Derivation, Schema, shown
-from cli.document_schemas import PROVIDERS, SHARED_CONFIG, document, providers, shared_config, worker_type
+from cli.document_schemas import (
+    PRICES,
+    PROVIDERS,
+    SHARED_CONFIG,
+    document,
+    prices,
+    providers,
+    shared_config,
+    worker_type,
+)
 from schemas import loader
 from schemas.lock import Lock
 
@@ -111,7 +120,7 @@ def _inputs(published: Catalogue) -> dict[str, Schema]:
     everything = Derivation(published.registry)
     made = {key: make(everything) for key, make in makers.items()}
     worker_types = {name: made[kind.worker_configuration] for name, kind in published.kinds.items()}
-    root = document(worker_types, made[SHARED_CONFIG], made[PROVIDERS])
+    root = document(worker_types, made[SHARED_CONFIG], made[PROVIDERS], made[PRICES])
     return found | {DOCUMENT_FILE: everything.finish(root)}
 
 
@@ -124,6 +133,7 @@ def _makers(published: Catalogue) -> dict[str, Callable[[Derivation], Schema]]:
         },
         SHARED_CONFIG: partial(shared_config, shared_ids=published.shared_ids, nameable_ids=nameable),
         PROVIDERS: providers,
+        PRICES: prices,
     }
 
 

@@ -11,8 +11,8 @@ from cli.running import Snapshot
 from worker_manager.config import SharedValue, collect_references, provider_name
 from worker_manager.errors import ConfigInvalid
 from worker_manager.kinds import kind_of_provider
-from worker_manager.model import ResolvedConfig
 from worker_manager.proofs import Proof, proofs
+from worker_manager.resolved import ResolvedConfig
 
 
 class Resolver:

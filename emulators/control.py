@@ -45,6 +45,10 @@ class Control:
         """Set how many instances pools (`zone/type/market` or a glob) hold at once; None is unlimited."""
         self._post("capacity", dict(pools))
 
+    def set_prices(self, pools: Mapping[str, float | None]) -> None:
+        """Set what an instance costs an hour in pools (`zone/type/market` or a glob); None is the usual price."""
+        self._post("prices", dict(pools))
+
     def set_settings(self, **settings: Any) -> dict[str, Any]:
         """Change settings, as `emulators.settings.Settings` explains them; give all that hold now."""
         return self._post("settings", settings)

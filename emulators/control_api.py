@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from emulators.capacity import Capacity
 from emulators.faults import Faults
 from emulators.patterns import ControlRefused, parse_match, refuse_unknown, whole
+from emulators.prices import Prices
 
 PREFIX = "/_emu/"
 
@@ -28,6 +29,9 @@ class Emulated(Protocol):
     @property
     def capacity(self) -> Capacity: ...
 
+    @property
+    def prices(self) -> Prices: ...
+
     def settings_json(self) -> dict[str, Any]: ...
 
     def change_settings(self, body: Mapping[str, Any]) -> None:
@@ -41,7 +45,7 @@ class Emulated(Protocol):
     def instances(self, match: Mapping[str, str]) -> list[dict[str, Any]]: ...
 
     def reset(self) -> None:
-        """Go back to how it was started: no instances, faults, limits on pools, counts; the first settings."""
+        """Go back to how it was started: no instances, faults, limits on pools, prices, counts; the first settings."""
 
 
 def answer(emulated: Emulated, method: str, path: str, query: str, body: bytes) -> Answer:
@@ -89,6 +93,15 @@ def _get_capacity(emulated: Emulated, _: dict[str, str], __: dict[str, Any]) -> 
     return emulated.capacity.rules()
 
 
+def _set_prices(emulated: Emulated, _: dict[str, str], body: dict[str, Any]) -> Any:
+    emulated.prices.update(body)
+    return emulated.prices.rules()
+
+
+def _get_prices(emulated: Emulated, _: dict[str, str], __: dict[str, Any]) -> Any:
+    return emulated.prices.rules()
+
+
 def _set_settings(emulated: Emulated, _: dict[str, str], body: dict[str, Any]) -> Any:
     emulated.change_settings(body)
     return emulated.settings_json()
@@ -131,6 +144,8 @@ _ROUTES: dict[tuple[str, str], Callable[[Emulated, dict[str, str], dict[str, Any
     ("DELETE", "faults"): _clear_faults,
     ("POST", "capacity"): _set_capacity,
     ("GET", "capacity"): _get_capacity,
+    ("POST", "prices"): _set_prices,
+    ("GET", "prices"): _get_prices,
     ("POST", "settings"): _set_settings,
     ("GET", "settings"): _get_settings,
     ("POST", "preempt"): _preempt,

@@ -155,7 +155,11 @@ def patch(model: Model, random: Random, number: int) -> Edit:
             capacities(random),
             {member: None},
             {"description": f"edit {number}", "scalingRatio": random.choice([0.5, 1, 1.5])},
-            {"lifecycle": {"scaleInCooldownSeconds": random.choice([0, 60, 86_401])}},
+            {"lifecycle": {"scaleInCooldown": random.choice([0, 60, "5m", 31_536_001])}},
+            {"lifecycle": {"registrationTimeout": random.choice([0, "10m", "1w"]), "maxLifetime": "30d"}},
+            {"rollout": {"maxSurge": random.choice([0, "5%", "101%"]), "maxUnavailable": random.choice([0, 1])}},
+            {"spot": {"fallback": "onDemand"}},
+            {"demandMaxAge": random.choice([60, "5m", "soon"])},
             {"tags": {random.choice(["team", "Team", "project"]): "x"}},
         ]
     )
@@ -242,8 +246,47 @@ def _some(members: dict[str, Any], random: Random) -> dict[str, Any]:
 
 
 def _lifecycle(random: Random) -> Any:
-    times = {"scaleInCooldownSeconds": random.choice([0, 86_400]), "drainTimeoutSeconds": random.choice([0, 604_800])}
-    return _some({"scaleIn": random.choice(["whenIdle", "oldestFirst"]), **times}, random)
+    may_be_nothing = {name: _duration(random, 0) for name in ("maxIdle", "drainTimeout", "scaleInCooldown")}
+    times = {name: _duration(random, 1) for name in ("launchTimeout", "registrationTimeout", "maxLifetime")}
+    return _some({"scaleIn": random.choice(["whenIdle", "oldestFirst"]), **may_be_nothing, **times}, random)
+
+
+def _duration(random: Random, least: int) -> Any:
+    texts = [f"{least}s", f"{random.randint(1, 999_999)}m", "999999s", "365d"]
+    return random.choice([least, random.randint(1, 31_536_000), 31_536_000, *texts])
+
+
+def _rollout(random: Random) -> Any:
+    def share(least: int) -> Any:
+        return random.choice([least, 1_000_000, f"{random.randint(least, 100)}%"])
+
+    flags = {"pause": random.random() < 0.5, "onlyIdle": random.random() < 0.5}
+    members = {"maxUnavailable": share(0), "minReadySeconds": random.choice([0, 86_400]), **flags}
+    return {"maxSurge": share(1), **_some(members, random)}
+
+
+def _brakes(random: Random) -> Any:
+    names = ("unprovenInstances", "launchesPerMinute", "terminationsPerMinute")
+    return _some({name: random.choice([1, 1000, 1_000_000]) for name in names}, random)
+
+
+def _schedule(random: Random) -> Any:
+    crons = ["0 8 * * 1-5", "*/15 * * * *", "0 0 1 1 *", "30 2 29 2 *", "0 22 * * mon,wed"]
+    more = {"timeZone": random.choice(["UTC", "Europe/Berlin", "Asia/Kolkata"]), "description": _name(random, 256)}
+    return [
+        {
+            "cron": random.choice(crons),
+            "duration": random.choice([60, "1m", "10h", "2d"]),
+            random.choice(["minCapacity", "maxCapacity"]): random.choice([0, 5, 1_000_000]),
+            **_some(more, random),
+        }
+        for _ in range(random.randint(0, 5))
+    ]
+
+
+def _spot(random: Random) -> Any:
+    after = _some({"noCapacity": _duration(random, 0), "quota": _duration(random, 0)}, random)
+    return {"fallback": random.choice(["none", "onDemand"]), **_some({"after": after}, random)}
 
 
 def _tags(random: Random) -> Any:
@@ -293,6 +336,10 @@ _DRAWN: dict[str, Any] = {
     "google-zones": lambda random: [{"zone": "us-central1-a", **_some({"userData": {}, "scopes": []}, random)}],
     "azure-locations": _azure_locations,
     "lifecycle": _lifecycle,
+    "rollout": _rollout,
+    "brakes": _brakes,
+    "schedule": _schedule,
+    "spot": _spot,
     "tags": _tags,
     "user-data": _user_data,
 }

@@ -53,7 +53,7 @@ def references(value):
 
 def test_there_is_one_for_every_document_that_people_write(derived):
     kinds = {f"schemas/{kind}/worker-config.input.json" for kind in loader.provider_kinds()}
-    common = {f"schemas/common/{name}.input.json" for name in ("document", "providers", "shared-config")}
+    common = {f"schemas/common/{name}.input.json" for name in ("document", "price-table", "providers", "shared-config")}
     assert kinds | common == derived.keys()
 
 
@@ -177,6 +177,8 @@ def test_expressions_may_stand_anywhere(change, problems):
         ({"name": "a", "schema": REGIONS["schema"]}, False),
         ({"providers": [{"name": "a", "kind": "aws"}]}, True),
         ({"providers": [{"name": "a", "kind": "aws", "settle": 1}]}, False),
+        ({"prices": [{"instanceType": "a", "market": "spot", "pricePerHour": 1}]}, True),
+        ({"prices": [{"instanceType": "a", "market": "spot", "price": 1}]}, False),
         ({"managedBy": "team-a"}, True),
         ({"managedBy": "team-a", "owner": "b"}, False),
         ({}, False),

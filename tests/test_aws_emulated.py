@@ -10,7 +10,7 @@ import pytest
 
 from emulators.ec2 import Ec2Emulator
 from worker_manager.errors import CredentialsRejected
-from worker_manager.model import InstanceState, LaunchRequest, LaunchSpec, Offering, Outcome
+from worker_manager.model import InstanceState, LaunchRequest, LaunchSpec, Market, Offering, Outcome
 from worker_manager.provider import ProviderRecord
 from worker_manager.providers.aws.provider import AwsProvider
 
@@ -146,3 +146,13 @@ def test_another_deployment_sees_nothing_of_ours(ec2: Ec2Emulator, provider: Aws
 
     assert AwsProvider(replace(provider.record, deployment="d2")).list_instances() == ()
     assert AwsProvider(replace(provider.record, deployment="*")).list_instances() == ()
+
+
+def test_spot_prices_of_every_region_are_known_and_follow_the_market(ec2: Ec2Emulator, provider: AwsProvider) -> None:
+    ec2.control.set_prices({"us-west-1*/m5.large/spot": 0.25, "us-west-1b/m5.large/spot": 0.75})
+    prices = provider.prices()
+
+    zones = {"us-west-1a": 0.25, "us-west-1b": 0.75, "": pytest.approx((0.25 + 0.75 + 0.25) / 3)}
+    assert zones == {zone: prices.of(Offering(WEST, zone, "m5.large", Market.SPOT)) for zone in zones}
+    assert prices.of(Offering(EAST, "us-east-1a", "c5.4xlarge", Market.SPOT)) is not None
+    assert prices.of(Offering(WEST, "us-west-1a", "m5.large", Market.ON_DEMAND)) is None

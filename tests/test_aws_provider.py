@@ -16,8 +16,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from worker_manager import errors
-from worker_manager.model import InstanceState, LaunchRequest, LaunchSpec, Offering, Outcome
-from worker_manager.provider import ProviderRecord
+from worker_manager.model import InstanceState, LaunchRequest, LaunchSpec, Market, Offering, Outcome
+from worker_manager.provider import Price, ProviderRecord
 from worker_manager.providers.aws.clients import Clients
 from worker_manager.providers.aws.listing import instance_from_ec2, instances_of_page
 from worker_manager.providers.aws.provider import AwsProvider
@@ -74,6 +74,19 @@ def listed(*ids: str, more: str = "", deployment: str = "d1") -> Answer:
     token = f"<nextToken>{more}</nextToken>" if more else ""
     return Answer(
         f"<DescribeInstancesResponse><reservationSet>{items}</reservationSet>{token}</DescribeInstancesResponse>"
+    )
+
+
+def priced(*rows: tuple[str, str, str], more: str = "") -> Answer:
+    """An answer of spot prices, of rows of zone, instance type and price."""
+    items = "".join(
+        f"<item><availabilityZone>{zone}</availabilityZone><instanceType>{name}</instanceType>"
+        f"<productDescription>Linux/UNIX</productDescription><spotPrice>{price}</spotPrice></item>"
+        for zone, name, price in rows
+    )
+    return Answer(
+        f"<DescribeSpotPriceHistoryResponse><nextToken>{more}</nextToken>"
+        f"<spotPriceHistorySet>{items}</spotPriceHistorySet></DescribeSpotPriceHistoryResponse>"
     )
 
 
@@ -282,7 +295,7 @@ def test_the_launch_budget_is_kept_for_each_region_and_within_the_time_out(ec2: 
     assert [(one.outcome, one.code) for one in outcomes] == [
         (Outcome.LAUNCHED, ""),
         (Outcome.LAUNCHED, ""),
-        (Outcome.THROTTLED, "LaunchCallsPaced"),
+        (Outcome.NOT_SENT, "LaunchCallsPaced"),
     ]
     assert [call.region for call in ec2.calls] == [WEST, EAST]
 
@@ -534,6 +547,74 @@ def test_a_termination_that_would_take_too_long_is_not_sent(ec2: ScriptedEc2) ->
     with pytest.raises(errors.ProviderUnavailable, match="nothing was sent"):
         ec2.provider().terminate([(WEST, "i-1")], timeout_seconds=0.5)
     assert ec2.calls == []
+
+
+# --- prices
+
+
+def spot(region: str, zone: str, name: str = "m5.large") -> Offering:
+    return Offering(region, zone, name, Market.SPOT)
+
+
+def test_all_pages_of_all_regions_are_read_and_a_region_without_a_zone_has_the_mean(ec2: ScriptedEc2) -> None:
+    def script(call: Call) -> Answer:
+        if call.region == EAST:
+            return priced(("us-east-1a", "m5.large", "0.5"))
+        if call.parameters.get("NextToken") == "two":
+            return priced(("us-west-1b", "m5.large", "0.03"))
+        return priced(("us-west-1a", "m5.large", "0.01"), more="two")
+
+    ec2.script = script
+    prices = ec2.provider(WEST, EAST, WEST).prices()
+
+    expected = {spot(WEST, "us-west-1a"): 0.01, spot(WEST, "us-west-1b"): 0.03, spot(EAST, "us-east-1a"): 0.5}
+    expected |= {spot(EAST, ""): 0.5, spot(EAST, "us-east-1f"): 0.5}
+    assert expected == {offering: prices.of(offering) for offering in expected}
+    assert prices.of(spot(WEST, "")) == pytest.approx(0.02)
+    assert prices.of(spot(WEST, "us-west-1a", "m5.xlarge")) is None
+    assert prices.of(Offering(WEST, "us-west-1a", "m5.large")) is None
+
+
+def test_only_the_prices_that_hold_now_are_asked_for_and_only_those_of_linux(ec2: ScriptedEc2) -> None:
+    ec2.script = lambda call: priced()
+    before = datetime.now(UTC).replace(microsecond=0)
+    ec2.provider().prices()
+
+    (call,) = ec2.calls
+    assert (call.action, call.parameters["ProductDescription.1"]) == ("DescribeSpotPriceHistory", "Linux/UNIX")
+    assert call.parameters["MaxResults"] == "1000"
+    assert before <= datetime.fromisoformat(call.parameters["StartTime"]) <= datetime.now(UTC)
+
+
+def test_spot_prices_win_over_the_records_table_where_they_are_told(ec2: ScriptedEc2) -> None:
+    ec2.script = lambda call: priced(("us-west-1a", "m5.large", "0.01"))
+    table = tuple(Price(name, market, 7.0, WEST) for name in ("m5.large", "m5.xlarge") for market in Market)
+    prices = AwsProvider(record(ec2.endpoint, price_table=table)).prices()
+
+    assert (0.01, 0.01) == (prices.of(spot(WEST, "us-west-1a")), prices.of(spot(WEST, "")))
+    assert (7.0, 7.0) == (prices.of(spot(WEST, "us-west-1a", "m5.xlarge")), prices.of(Offering(WEST, "", "m5.large")))
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refusal("UnauthorizedOperation", 403), errors.CredentialsRejected),
+        (refusal("RequestLimitExceeded", 503), errors.Throttled),
+        (refusal("InternalError", 500), errors.ProviderUnavailable),
+        (priced(("us-west-1a", "m5.large", "cheap")), errors.ProviderUnavailable),
+        (Answer("<html/>"), errors.ProviderUnavailable),
+        (Answer(cut=True), errors.ProviderUnavailable),
+    ],
+)
+def test_prices_that_cannot_be_read_are_an_error_of_ours_that_names_the_region(
+    ec2: ScriptedEc2, answer: Answer, error: type[errors.ProviderError]
+) -> None:
+    ec2.script = lambda call: priced() if call.region == EAST else answer
+
+    with pytest.raises(errors.ProviderError, match="reading of spot prices in 'us-west-1' failed") as raised:
+        ec2.provider(EAST, WEST).prices()
+    assert type(raised.value) is error
+    assert "us-east-1" not in str(raised.value)
 
 
 # --- the record

@@ -10,8 +10,10 @@ from worker_manager.config import resolve
 from worker_manager.errors import ConfigInvalid
 from worker_manager.kinds import kind
 from worker_manager.launch_settings import user_data_text
+from worker_manager.model import Cap
 from worker_manager.provider import ProviderRecord
 from worker_manager.providers.azure.kind import MAX_CUSTOM_DATA_BYTES
+from worker_manager.providers.azure.terms import family, image
 
 NOW = "2026-11-23T10:00:00.000Z"
 AZURE = kind("azure")
@@ -112,6 +114,71 @@ def test_later_levels_win_worker_type_image_location_vm_size():
         "licenseType": "RHEL_BYOS",
     }
     assert spec.user_data == {"data": {"a": 1, "b": 3, "c": 4}, "secrets": {}, "scopes": ["l", "s", "w"]}
+
+
+@pytest.mark.parametrize(
+    ("expected", "size"),
+    [
+        ("ddsv5", "Standard_D16ds_v5"),
+        ("dsv2", "Standard_DS11-1_v2"),
+        ("dv2promo", "Standard_D2_v2_Promo"),
+        ("dcadsv5", "Standard_DC4ads_v5"),
+        ("ncadsa100v4", "Standard_NC24ads_A100_v4"),
+        ("mmsv3", "Standard_M96ms_v3"),
+        ("ebdsv5", "Standard_E8-2bds_v5"),
+        ("a", "Standard_A1"),
+        ("basica", "Basic_A1"),
+        ("", "nonsense"),
+    ],
+)
+def test_families_are_series_and_version_of_the_size(expected, size):
+    assert expected == family(size)
+
+
+@pytest.mark.parametrize(
+    ("expected", "reference"),
+    [
+        (f"{GALLERY}/1.0.0", {"id": f"{GALLERY}/1.0.0"}),
+        ("/SharedGalleries/x", {"sharedGalleryImageId": "/SharedGalleries/x"}),
+        ("/CommunityGalleries/x", {"communityGalleryImageId": "/CommunityGalleries/x"}),
+        ("Canonical:ubuntu-24_04-lts:server:24.04.202510010", MARKETPLACE),
+        ("", {}),
+    ],
+)
+def test_an_image_reference_reads_as_one_text(expected, reference):
+    assert expected == image({"storageProfile": {"imageReference": reference}})
+
+
+def test_launch_specs_tell_their_image_and_offerings_their_family_and_worth():
+    assert {f"{GALLERY}/1.0.0"} == {spec.image for spec in resolved().launch_specs}
+    sizes = [{"vmSize": "Standard_D4ds_v5"}, {"vmSize": "Standard_F16s_v2", "capacity": 4}]
+    offerings = [spec.offering for spec in resolved({"vmSizes": sizes}).launch_specs]
+    assert {("ddsv5", 1.0), ("fsv2", 4.0)} == {(each.family, each.utility) for each in offerings}
+
+
+def test_caps_are_those_of_locations_and_sizes():
+    assert () == resolved().caps
+    caps = resolved({"locations.1.maxCapacity": 20, "vmSizes.0.maxCapacity": 8}).caps
+    assert (Cap(20, region="northeurope"), Cap(8, instance_type="Standard_D4ds_v5")) == caps
+
+
+def test_each_spot_machine_has_a_regular_one_to_fall_back_to_after_all_others():
+    spot = {"priority": "Spot", "evictionPolicy": "Delete", "billingProfile": {"maxPrice": 1}}
+    wanted = {f"launchSpec.{name}": value for name, value in spot.items()} | {"spot": {"fallback": "onDemand"}}
+    specs = resolved(wanted).launch_specs
+    assert [False] * 6 + [True] * 6 == [spec.is_fallback for spec in specs]
+    assert [spec.offering.key.replace("/spot", "/onDemand") for spec in specs[:6]] == [
+        spec.offering.key for spec in specs[6:]
+    ]
+    regular = resolved({"launchSpec.priority": "Regular"}).launch_specs
+    assert [(each.settings, each.settings_hash) for each in regular] == [
+        (each.settings, each.settings_hash) for each in specs[6:]
+    ]
+
+
+def test_a_fallback_without_spot_machines_is_refused():
+    (problem,) = problems_of({"spot": {"fallback": "onDemand"}})
+    assert ("/spot", "spot-without-spot") == (problem.pointer, problem.rule)
 
 
 @pytest.mark.parametrize(

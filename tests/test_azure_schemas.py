@@ -286,7 +286,8 @@ def test_worker_configuration_takes_over_every_common_property():
 def test_shared_configs_may_have_each_of_the_schemas():
     brought = {entry.name: entry.schema for entry in loader.provider_schemas("azure").shared_configs}
     own = {"locations": LOCATIONS, "VM sizes": SIZES, "images": IMAGES, "launch settings": LAUNCH_SPEC}
-    common = {name: f"/schemas/common/{name.replace(' ', '-')}.json#" for name in ("lifecycle", "tags", "user data")}
+    names = ("lifecycle", "rollout", "brakes", "schedule", "spot", "tags", "user data")
+    common = {name: f"/schemas/common/{name.replace(' ', '-')}.json#" for name in names}
     assert own | common == brought
 
 

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from bench import planner
+from worker_manager.memory import MarkKind
 
 
 class Name(str):
@@ -36,15 +37,19 @@ def steps(work) -> int:
     return count
 
 
-def growth(work_of) -> float:
+def growth(work_of, size: int = 400) -> float:
     """What a second doubling adds, by what the first one adds: 2 if linear, whatever is fixed; 4 if quadratic."""
-    once, twice, four_times = (steps(work_of(size)) for size in (400, 800, 1600))
+    once, twice, four_times = (steps(work_of(each)) for each in (size, 2 * size, 4 * size))
     return (four_times - twice) / (twice - once)
 
 
 @pytest.mark.parametrize("situation", planner.SITUATIONS)
 def test_the_cost_of_a_decision_grows_with_the_fleet_and_no_faster(situation):
     assert growth(lambda size: planner.SITUATIONS[situation](size, text=Name).decide) <= 2.1
+
+
+def test_the_cost_of_wide_offerings_grows_with_them_and_no_faster():
+    assert growth(lambda types: planner.braked(200, types=types).decide, size=20) <= 2.1
 
 
 def test_a_search_for_each_grows_faster():
@@ -68,9 +73,16 @@ def test_the_situations_are_what_they_are_called():
         "draining": 0,
         "many intents": 0,
         "many refusals": 36,
+        "many boots": 21,
+        "rollout": 9,
+        "many marks": 0,
+        "braked": 36,
     } == launched
-    assert {"shrinking": 40, "draining": 40} == {name: count for name, count in ended.items() if count}
-    assert (50, 325) == (len(decisions["many intents"].memory.intents), len(decisions["many refusals"].memory.refusals))
+    expected = {"shrinking": 40, "draining": 40, "many boots": 25, "rollout": 6, "many marks": 64}
+    assert expected == {name: count for name, count in ended.items() if count}
+    assert 50 == len(decisions["many intents"].memory.intents)
+    drains = [each for each in decisions["many marks"].memory.marks if each.kind is MarkKind.DRAIN]
+    assert (16, 301) == (len(drains), len(decisions["braked"].memory.brakes))
 
 
 def test_the_table_has_a_line_for_every_situation_and_size(capsys):

@@ -13,7 +13,7 @@ SLOTS = st.integers(0, 500)
 BOUNDS = st.builds(
     lambda low, more, ratio: Bounds(low, low + more, ratio), SLOTS, SLOTS, st.floats(0.01, 1.0, allow_nan=False)
 )
-SUPPLY = st.builds(Supply, SLOTS, SLOTS, SLOTS)
+SUPPLY = st.builds(Supply, SLOTS, SLOTS, SLOTS, SLOTS)
 DEMAND = st.builds(Demand, SLOTS, st.none() | SLOTS)
 
 
@@ -34,6 +34,16 @@ DEMAND = st.builds(Demand, SLOTS, st.none() | SLOTS)
         pytest.param(1, Bounds(0, 10, 0.1), Supply(), Demand(1), id="rounded-up"),
         pytest.param(4, Bounds(0, 100), Supply(live=3), Demand(7), id="a-source-that-knows-only-a-total"),
         pytest.param(0, Bounds(0, 100), Supply(live=2), Demand(0, 50), id="more-claimed-than-live"),
+        pytest.param(
+            2, Bounds(3, 100), Supply(live=1, lost=2), Demand(0, 1), id="what-is-lost-does-not-fill-the-minimum"
+        ),
+        pytest.param(1, Bounds(3, 4), Supply(live=1, lost=2), Demand(0, 1), id="what-is-lost-takes-room"),
+        pytest.param(0, Bounds(3, 3), Supply(lost=4), Demand(9, 0), id="more-is-lost-than-there-is-room"),
+        pytest.param(2, Bounds(0, 100), Supply(live=1, lost=2), Demand(0, 3), id="work-that-ran-on-it-moves-at-once"),
+        pytest.param(0, Bounds(0, 100), Supply(live=3, lost=2), Demand(0, 3), id="the-others-run-all-of-it"),
+        pytest.param(2, Bounds(0, 100), Supply(live=1, lost=2), Demand(0, 50), id="no-more-than-was-lost"),
+        pytest.param(0, Bounds(0, 100), Supply(live=1, requested=2, lost=2), Demand(0, 3), id="replaced-once"),
+        pytest.param(7, Bounds(0, 100, 0.5), Supply(live=1, lost=2), Demand(10, 3), id="and-half-of-the-pending"),
     ],
 )
 def test_launch_capacity(launch, bounds, supply, demand):
@@ -76,21 +86,21 @@ def test_a_ratio_does_not_creep_up_while_instances_boot():
 
 @given(BOUNDS, SUPPLY, DEMAND)
 def test_a_launch_never_passes_the_maximum(bounds, supply, demand):
-    existing = supply.actual + supply.stopping
     launch = launch_capacity(bounds, supply, demand)
-    assert 0 <= launch <= max(0, bounds.max_capacity - existing)
+    assert 0 <= launch <= max(0, bounds.max_capacity - supply.everything)
 
 
 @given(BOUNDS, SUPPLY, DEMAND)
-def test_a_launch_reaches_the_minimum(bounds, supply, demand):
+def test_a_launch_reaches_the_minimum_where_what_is_lost_leaves_room_for_it(bounds, supply, demand):
     existing = supply.actual + supply.stopping
-    assert existing + launch_capacity(bounds, supply, demand) >= bounds.min_capacity
+    room = max(0, bounds.max_capacity - supply.lost)
+    assert existing + launch_capacity(bounds, supply, demand) >= min(bounds.min_capacity, room)
 
 
 @given(BOUNDS, SUPPLY, DEMAND)
 def test_what_was_launched_is_not_launched_again(bounds, supply, demand):
     launched = launch_capacity(bounds, supply, demand)
-    after = Supply(supply.live, supply.requested + launched, supply.stopping)
+    after = Supply(supply.live, supply.requested + launched, supply.stopping, supply.lost)
     assert 0 == launch_capacity(bounds, after, demand)
 
 
@@ -116,3 +126,8 @@ def test_with_a_total_alone_the_fleet_settles_at_the_total(low, more, total):
     bounds = Bounds(low, low + more)
     settled = launch_capacity(bounds, Supply(), Demand(total))
     assert settled == scale_in_target(bounds, Demand(total))
+
+
+def test_everything_that_takes_room_counts_and_what_is_lost_is_not_there():
+    supply = Supply(live=1, requested=2, stopping=4, lost=8)
+    assert (3, 15) == (supply.actual, supply.everything)

@@ -80,8 +80,9 @@ def test_a_good_document_resolves_to_what_the_loop_needs():
     config = resolved({"scalingRatio": 0.5, "lifecycle": {"scaleIn": "oldestFirst"}})
     assert (config.worker_type, config.provider) == ("github-worker", "aws-provider")
     assert (config.min_capacity, config.max_capacity, config.scaling_ratio) == (1, 100, 0.5)
-    assert config.scale_in == "oldestFirst"
-    assert (config.scale_in_cooldown_seconds, config.drain_timeout_seconds) == (300.0, 3600.0)
+    assert config.policies.lifecycle.scale_in == "oldestFirst"
+    lifecycle = config.policies.lifecycle
+    assert (lifecycle.scale_in_cooldown_seconds, lifecycle.drain_timeout_seconds) == (300.0, 3600.0)
     assert config.shared_revisions == {"regions-docker": 3, "types": 1}
     assert config.document["regions"] == REGIONS
     assert [spec.offering.key for spec in config.launch_specs] == [
@@ -94,7 +95,7 @@ def test_a_good_document_resolves_to_what_the_loop_needs():
 
 def test_the_defaults_are_those_of_the_schema():
     config = resolved()
-    assert (config.scaling_ratio, config.scale_in) == (1.0, "whenIdle")
+    assert (config.scaling_ratio, config.policies.lifecycle.scale_in) == (1.0, "whenIdle")
 
 
 @pytest.mark.parametrize(
@@ -116,12 +117,12 @@ def test_the_defaults_are_those_of_the_schema():
         ({"scalingRatio": 1.01}, "/scalingRatio", "at most 1, not 1.01"),
         ({"owner": ""}, "/owner", "1 or more characters"),
         ({"scopes": "a"}, "/scopes", "must be a list, not 'a'"),
-        ({"demand": {"source": "pull"}}, "/demand/source", "must be 'push', not 'pull'"),
+        ({"demand": {"source": "pull"}}, "/demand/source", "must be one of 'push', 'http'"),
         ({"lifecycle": {"scaleIn": "whenidle"}}, "/lifecycle/scaleIn", "did you mean 'whenIdle'?"),
         (
-            {"lifecycle": {"scaleInCoolDownSeconds": 1}},
-            "/lifecycle/scaleInCoolDownSeconds",
-            "'scaleInCooldownSeconds'?",
+            {"lifecycle": {"scaleInCoolDown": 1}},
+            "/lifecycle/scaleInCoolDown",
+            "'scaleInCooldown'?",
         ),
         ({"minCapcity": 1}, "/minCapcity", "unknown key 'minCapcity'; did you mean 'minCapacity'?"),
         ({"market": "spot"}, "/market", "unknown key 'market'"),
@@ -294,7 +295,7 @@ def test_later_levels_win_deeply_lists_are_replaced_and_scopes_united():
         {"description": "other"},
         {"owner": "other@example.org"},
         {"demand": {"source": "push"}},
-        {"lifecycle": {"scaleIn": "oldestFirst", "drainTimeoutSeconds": 1}},
+        {"lifecycle": {"scaleIn": "oldestFirst", "drainTimeout": 1}},
         {"rollout": {"maxSurge": 1}},
         {"instanceTypes": [TYPES[0] | {"utility": 9}, TYPES[1]]},
         {"instanceTypes": TYPES[::-1]},

@@ -11,13 +11,17 @@ from ruamel.yaml import YAML
 from schemas import loader
 from worker_manager.config import SharedValue, check_shared_config, collect_references, may_loop, render, resolve
 from worker_manager.kinds import kind, kind_of_provider
-from worker_manager.provider import ProviderRecord
+from worker_manager.model import Cap
+from worker_manager.prices import prices_by_offering
+from worker_manager.provider import Prices, ProviderRecord
+from worker_manager.settings import load_providers
 
 ROOT = Path(__file__).parent.parent
 FLEET = ROOT / "examples" / "fleet-2019"
 PLAN = ROOT / "examples" / "plan"
 CLOUDS = sorted((ROOT / "examples" / "clouds").iterdir())
 RENDERED = ROOT / "tests" / "data" / "fleet-2019" / "rendered"
+POLICIES = ("lifecycle", "rollout", "brakes", "schedule", "spot")
 NOW = "2026-11-23T10:00:00.000Z"
 
 
@@ -105,6 +109,24 @@ def test_the_worker_types_of_a_cloud_use_all_its_shared_configs_and_more_than_re
     offered = {entry.schema for entry in loader.provider_schemas(folder.name).shared_configs}
     assert {value.schema for value in shared.values()} <= offered
     assert any(may_loop(document) for document in documents)
+
+
+def test_every_policy_is_shown_as_a_shared_config_and_written_out():
+    shared = {value.schema for folder in CLOUDS for value in shared_configs(folder).values()}
+    assert {f"/schemas/common/{name}.json#" for name in POLICIES} <= shared
+    documents = [load(path) for folder in CLOUDS for path in worker_types(folder)]
+    plain = {member for each in documents for member in each if not collect_references(each[member])}
+    assert {*POLICIES, "demandMaxAge"} <= plain
+
+
+def test_the_account_of_a_cloud_has_a_price_for_everything_that_its_worker_types_launch():
+    folder = ROOT / "examples" / "clouds" / "aws"
+    (account,) = load_providers(folder / "providers.yml", "lab").values()
+    for path in worker_types(folder):
+        config = resolve(load(path), shared_configs(folder), now=NOW, kind=kind("aws"), record=account)
+        prices = prices_by_offering(config.launch_specs, Prices.told_by(account.price_table))
+        assert {spec.offering.key for spec in config.launch_specs} == prices.keys()
+        assert {Cap(60, region="us-west-1"), Cap(80, instance_type="c5.xlarge")} == {*config.caps}
 
 
 def test_every_kind_has_an_example():

@@ -13,8 +13,9 @@ from worker_manager.config import SharedValue, check_shared_config, collect_refe
 from worker_manager.errors import ConfigInvalid
 from worker_manager.kinds import kind, kind_names, kind_of_provider
 from worker_manager.launch_settings import user_data_text
-from worker_manager.model import Market
+from worker_manager.model import Cap, Market
 from worker_manager.provider import ProviderRecord
+from worker_manager.providers.google.settings import family
 
 NOW = "2026-11-23T10:00:00.000Z"
 EXAMPLES = Path(__file__).parent.parent / "examples" / "clouds" / "google"
@@ -107,6 +108,68 @@ def test_the_market_is_what_the_levels_add_up_to():
     specs = resolved({"launchSpec.scheduling": spot, "machineTypes": types, "zones": ZONES[:1]}).launch_specs
     assert [spec.offering.market for spec in specs] == [Market.SPOT, Market.ON_DEMAND]
     assert [spec.settings["scheduling"] for spec in specs] == [spot | {"instanceTerminationAction": "DELETE"}, standard]
+
+
+@pytest.mark.parametrize(
+    ("expected", "machine_type"),
+    [
+        ("n2", "n2-standard-4"),
+        ("n2", "n2-custom-6-20480"),
+        ("e2", "e2-medium"),
+        ("n1", "n1-highmem-2"),
+        ("n1", "custom-6-20480"),
+        ("n1", "f1-micro"),
+        ("n1", "g1-small"),
+        ("g2", "g2-standard-4"),
+        ("c3d", "c3d-standard-8-lssd"),
+        ("a2", "a2-highgpu-1g"),
+    ],
+)
+def test_families_are_the_series_that_quotas_count_together(expected, machine_type):
+    assert expected == family(machine_type)
+
+
+def test_launch_specs_tell_their_image_and_offerings_their_family_and_worth():
+    specs = resolved().launch_specs
+    assert ["global/images/docker-1"] * 2 + ["global/images/docker-arm64-1"] * 2 == [spec.image for spec in specs]
+    assert [("n2", 1.0)] * 2 + [("c4a", 2.0)] * 2 == [(spec.offering.family, spec.offering.utility) for spec in specs]
+
+
+def test_caps_are_those_of_zones_and_machine_types():
+    assert () == resolved().caps
+    zones, types = [ZONES[0] | {"maxCapacity": 9}, ZONES[1]], [TYPES[0], TYPES[1] | {"maxCapacity": 4}]
+    caps = resolved({"zones": zones, "machineTypes": types}).caps
+    assert (Cap(9, zone="us-central1-a"), Cap(4, instance_type="c4a-standard-8")) == caps
+
+
+def fallbacks(scheduling):
+    changes = {"machineTypes": ONE, "zones": ZONES[:1], "launchSpec.scheduling": scheduling}
+    return resolved(changes | {"spot": {"fallback": "onDemand"}}).launch_specs
+
+
+def test_each_spot_instance_has_a_regular_one_to_fall_back_to_after_all_others():
+    spot, regular = fallbacks({"provisioningModel": "SPOT"})
+    assert ("us-central1/us-central1-a/n2-standard-4/onDemand", True) == (regular.offering.key, regular.is_fallback)
+    assert (Market.SPOT, False) == (spot.offering.market, spot.is_fallback)
+    plain = resolved({"machineTypes": ONE, "zones": ZONES[:1]}).launch_specs[0]
+    assert (plain.settings, plain.settings_hash) == (regular.settings, regular.settings_hash)
+
+
+def test_a_fallback_keeps_what_is_not_only_for_spot_instances():
+    limited = {"maxRunDuration": {"seconds": 3600}, "automaticRestart": False}
+    _, regular = fallbacks({"provisioningModel": "SPOT", **limited})
+    assert limited | {"instanceTerminationAction": "DELETE"} == regular.settings["scheduling"]
+
+
+def test_a_fallback_without_spot_instances_is_refused():
+    (problem,) = problems_of({"spot": {"fallback": "onDemand"}})
+    assert ("/spot", "spot-without-spot") == (problem.pointer, problem.rule)
+
+
+def test_what_only_spot_instances_may_have_is_refused_with_a_fallback():
+    changes = {"machineTypes": [{"machineType": "e2-standard-4"}], "spot": {"fallback": "onDemand"}}
+    scheduling = {"provisioningModel": "SPOT", "onHostMaintenance": "TERMINATE"}
+    assert ["maintenance"] == [each.rule for each in problems_of(changes | {"launchSpec.scheduling": scheduling})]
 
 
 def test_the_boot_disk_is_made_from_the_chosen_image_for_the_architecture():
@@ -294,7 +357,7 @@ def test_hashes_stay_the_same_between_releases():
                 "machineTypes": [{"machineType": "e2-small"}],
             },
             "/launchSpec/scheduling/onHostMaintenance",
-            "E2 instances take it only as spot instances, use MIGRATE",
+            "E2 instances take it only as spot instances; leave it out, or use MIGRATE",
         ),
         (
             {"launchSpec.disks": [{"boot": True, "initializeParams": {"diskSizeGb": 19}}]},

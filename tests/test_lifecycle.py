@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker_manager.lifecycle import drain, leaving_order, shrink, stopped
-from worker_manager.memory import Memory
-from worker_manager.model import Demand, Instance, InstanceState, ResolvedConfig
+from worker_manager.lifecycle import SURPLUS, drain, leaving_order, shrink, stopped
+from worker_manager.memory import Mark, MarkKind, Memory
+from worker_manager.model import Demand, Instance, InstanceState
+from worker_manager.policies import Lifecycle, Policies
+from worker_manager.resolved import ResolvedConfig
 
 NOW = dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC)
 SECOND = dt.timedelta(seconds=1)
-LATER = NOW + 600 * SECOND
+LATER, COOLED = NOW + 600 * SECOND, NOW - 300 * SECOND
 BUSY, TOTAL_ONLY, NO_WORK = Demand(3, 2, NOW), Demand(2, None, NOW), Demand(0, 0, NOW)
 
 
@@ -23,11 +26,19 @@ def instance(name, age=0, state=InstanceState.RUNNING, capacity=1):
     return Instance(name, "w", "k", "h", capacity, state, "us-east-1", "us-east-1a", "m5.large", started)
 
 
-def config(scale_in="whenIdle"):
-    return ResolvedConfig("w", "aws", {}, 0, 100, 1.0, scale_in, 300.0, 3600.0, (), "c1")
+def config(scale_in="whenIdle", **times):
+    lifecycle = Lifecycle(scale_in=scale_in, scale_in_cooldown_seconds=300.0, drain_timeout_seconds=3600.0, **times)
+    policies = Policies(lifecycle)
+    return ResolvedConfig("w", "aws", {}, 0, 100, 1.0, (), "c1", policies)
 
 
 THREE = (instance("a", 30), instance("b", 20), instance("c", 10))
+
+
+def drained(asking=(), **ages):
+    """Memory of a surplus that has cooled down, with instances that drain for so many seconds."""
+    marks = tuple(Mark(name, MarkKind.DRAIN, NOW - age * SECOND, SURPLUS) for name, age in ages.items())
+    return Memory(surplus_since=COOLED, marks=marks, asking=asking)
 
 
 def ids(going):
@@ -57,8 +68,12 @@ def test_drifted_then_oldest_and_what_boots_last():
         ),
         pytest.param([], ["scale-in-cooldown"], "oldestFirst", 2, BUSY, Memory(), id="cooling-begins"),
         pytest.param(
-            ["a", "b"], [], "oldestFirst", 2, BUSY, Memory(surplus_since=NOW - 300 * SECOND), id="cooled-down"
+            [], ["scale-in-draining"], "oldestFirst", 2, BUSY, Memory(surplus_since=COOLED), id="cooled-down-drains"
         ),
+        pytest.param(
+            ["a"], ["scale-in-draining"], "oldestFirst", 2, BUSY, drained(a=3600, b=3599), id="drained-out-of-time"
+        ),
+        pytest.param(["b"], [], "oldestFirst", 1, BUSY, drained(a=60, asking=("b",)), id="another-asks-in-its-place"),
         pytest.param(
             ["c"], ["scale-in-cooldown"], "oldestFirst", 2, BUSY, Memory(asking=("c",)), id="cooling-but-it-asks"
         ),
@@ -70,12 +85,45 @@ def test_who_goes_of_a_surplus(gone, kinds, scale_in, surplus, demand, memory):
     assert (gone, kinds) == (ids(going), [each.kind for each in going.reasons])
 
 
+def test_the_oldest_drain_until_their_time_is_out():
+    going = shrink(config("oldestFirst"), THREE, drained(a=60), 2, BUSY, now=NOW)
+    assert {"a": SURPLUS, "b": SURPLUS} == going.drains
+    assert (NOW + 3540 * SECOND, NOW + 3600 * SECOND) == going.looks
+
+
+def test_one_out_of_time_stays_marked_lest_the_pace_lets_it_go_only_later():
+    going = shrink(config("oldestFirst"), THREE, drained(a=3600), 1, BUSY, now=NOW)
+    assert (["a"], {"a": SURPLUS}) == (ids(going), going.drains)
+
+
+@pytest.mark.parametrize(
+    ("gone", "demand", "memory"),
+    [
+        pytest.param([], NO_WORK, Memory(no_work_since=NOW - 599 * SECOND), id="no-work-not-long-enough"),
+        pytest.param(["a", "b"], NO_WORK, Memory(no_work_since=NOW - 600 * SECOND), id="no-work-for-long"),
+        pytest.param([], BUSY, Memory(asking=("c",)), id="asks-for-the-first-time"),
+        pytest.param([], BUSY, Memory(asking=("c",), idle_since={"c": NOW - 599 * SECOND}), id="asks-again-too-early"),
+        pytest.param(
+            ["c"], BUSY, Memory(asking=("c",), idle_since={"c": NOW - 600 * SECOND}), id="asks-after-max-idle"
+        ),
+        pytest.param([], BUSY, Memory(idle_since={"c": NOW - 900 * SECOND}), id="idle-once-but-does-not-ask-now"),
+    ],
+)
+def test_idle_instances_are_kept_for_their_time(gone, demand, memory):
+    assert gone == ids(shrink(config(max_idle_seconds=600.0), THREE, memory, 2, demand, now=NOW))
+
+
+def test_one_that_drains_goes_when_it_asks_however_long_idle_ones_are_kept():
+    settings = config("oldestFirst", max_idle_seconds=600.0)
+    assert ["a"] == ids(shrink(settings, THREE, drained(a=60, asking=("a",)), 1, BUSY, now=NOW))
+
+
 def test_a_surplus_says_what_it_waits_for():
     idle = shrink(config(), THREE, Memory(), 1, BUSY, now=NOW)
     cooling = shrink(config("oldestFirst"), THREE, Memory(surplus_since=NOW), 2, BUSY, now=NOW)
     assert [
-        "1 slot more than the work needs: each goes when its idle worker asks (scaleIn: whenIdle)",
-        "2 slots more than the work needs: the oldest go at 10:05:00 UTC (cool-down)",
+        "1 slot more than desired: each goes when its idle worker asks (scaleIn: whenIdle)",
+        "2 slots more than desired: the oldest drain from 10:05:00 UTC on (cool-down)",
     ] == [each.text for going in (idle, cooling) for each in going.reasons]
 
 
@@ -115,6 +163,19 @@ def test_a_drain_whose_last_instances_end_says_so():
     assert ["draining: the last instances are ending"] == [
         each.text for each in drain((), Memory(), BUSY, LATER, NOW).reasons
     ]
+
+
+@pytest.mark.parametrize(
+    ("gone", "kinds", "memory", "deadline"),
+    [
+        pytest.param(["a", "c"], ["draining-held"], Memory(), NOW, id="held"),
+        pytest.param(["a", "b", "c"], ["draining"], Memory(force=True), LATER, id="forced"),
+    ],
+)
+def test_what_is_held_ends_by_force_alone(gone, kinds, memory, deadline):
+    memory = replace(memory, marks=(Mark("b", MarkKind.HOLD, NOW),))
+    going = drain(THREE, memory, NO_WORK, deadline, NOW)
+    assert (gone, kinds) == (ids(going), [each.kind for each in going.reasons])
 
 
 def test_a_stopped_instance_is_ended_where_it_is():

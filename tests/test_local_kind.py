@@ -7,8 +7,9 @@ import pytest
 from worker_manager.config import SharedValue, resolve
 from worker_manager.errors import ConfigInvalid
 from worker_manager.kinds import kind, kind_of_provider
-from worker_manager.model import Market
+from worker_manager.model import Cap, Market
 from worker_manager.provider import ProviderRecord
+from worker_manager.shape import MAX_PROBLEMS
 
 NOW = "2026-11-23T10:00:00.000Z"
 LOCAL = kind("local")
@@ -50,6 +51,41 @@ def test_one_offering_arises_from_each_instance_type():
     ]
 
 
+def test_a_process_is_worth_its_slots_unless_its_type_says_more_and_has_no_image():
+    types = [{"instanceType": "a", "capacity": 4}, {"instanceType": "b", "capacity": 4, "utility": 3}]
+    specs = resolved(instanceTypes=types).launch_specs
+    assert [(4.0, "", ""), (3.0, "", "")] == [(one.offering.utility, one.offering.family, one.image) for one in specs]
+
+
+def test_caps_are_those_of_instance_types():
+    types = [{"instanceType": "a", "maxCapacity": 3}, {"instanceType": "b"}]
+    assert (Cap(3, instance_type="a"),) == resolved(instanceTypes=types).caps
+
+
+@pytest.mark.parametrize(
+    ("pointers", "entry"),
+    [
+        pytest.param(["/schedule/0/cron"], {"cron": "0 25 * * *", "duration": "1h", "minCapacity": 1}, id="cron"),
+        pytest.param(
+            ["/schedule/0/duration"], {"cron": "0 5 * * *", "duration": "soon", "minCapacity": 1}, id="schema"
+        ),
+        pytest.param(["/schedule/0"], {"cron": "0 25 * * *", "duration": "1h"}, id="schema-before-cron"),
+        pytest.param(
+            ["/schedule/0/cron", "/schedule/0/timeZone"],
+            {"cron": "0 25 * * *", "timeZone": "Berlin", "duration": "1h", "minCapacity": 1},
+            id="both",
+        ),
+    ],
+)
+def test_a_wrong_schedule_is_refused_at_its_place(pointers, entry):
+    assert pointers == [pointer for pointer, _ in problems_of(schedule=[entry])]
+
+
+def test_a_schedule_of_no_sense_is_refused_even_where_more_is_wrong_than_is_told():
+    unknown = {f"unknown{number}": 1 for number in range(MAX_PROBLEMS)}
+    assert MAX_PROBLEMS == len(problems_of(**unknown, schedule=[{"cron": 1, "duration": "1h"}, 3]))
+
+
 def test_levels_are_merged_and_a_command_is_replaced_as_a_whole():
     entry = {
         "instanceType": "small",
@@ -81,7 +117,10 @@ def test_instance_types_and_lifecycle_may_be_shared():
     }
     config = resolved(shared, instanceTypes={"$eval": "context.types"}, lifecycle={"$eval": "context.life"})
     assert config.shared_revisions == {"types": 2, "life": 5}
-    assert (config.scale_in, config.drain_timeout_seconds) == ("oldestFirst", 3600.0)
+    assert (config.policies.lifecycle.scale_in, config.policies.lifecycle.drain_timeout_seconds) == (
+        "oldestFirst",
+        3600.0,
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker_manager.memory import (
-    ALL_OFFERINGS,
-    BACK_OFFS,
+    Boot,
     Intent,
     Memory,
     Refusal,
     fold_results,
     for_config,
-    keys_covering,
     settle,
 )
 from worker_manager.model import LaunchResult, Outcome
@@ -38,11 +36,6 @@ def answered(outcome, ids=(), *, key="k1", memory=None, now=NOW, message=""):
     """Memory after the one launch `key` was answered."""
     before = memory or Memory(intents=(intent(key),))
     return fold_results(replace(before, results=(LaunchResult(key, outcome, ids, message),)), now, LAG)
-
-
-def refused_again(memory, outcome, now, *, key, offering=EAST):
-    """One more launch on the offering, refused."""
-    return answered(outcome, key=key, memory=replace(memory, intents=(intent(key, offering=offering),)), now=now)
 
 
 def unseen(intents, ids=(), keys=(), now=NOW):
@@ -113,17 +106,27 @@ def test_a_launch_of_nothing_leaves_nothing_reserved():
     assert 0 == unseen(answered(Outcome.LAUNCHED).intents).capacity
 
 
-@pytest.mark.parametrize("outcome", BACK_OFFS)
-def test_a_definite_refusal_drops_the_intent_and_waits(outcome):
+def test_what_was_launched_boots():
+    boot = Boot("k1", "h", f"{EAST}|standard|ami-1", ("i-1", "i-2"))
+    asked = replace(intent(), settings_hash="h", family="standard", image="ami-1")
+    memory = answered(Outcome.LAUNCHED, ("i-1", "i-2"), memory=Memory(intents=(asked,)))
+    assert (boot,) == memory.boots
+
+
+@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.LAUNCHED, Outcome.UNKNOWN}))
+def test_a_definite_refusal_drops_the_intent(outcome):
     memory = answered(outcome, message="no")
-    first = BACK_OFFS[outcome].first_seconds
-    keys = {"offering": EAST, "region": "us-east-1", "all": ALL_OFFERINGS}
-    refusal = Refusal(keys[BACK_OFFS[outcome].scope], outcome, 1, NOW + first * SECOND, "no")
-    assert ((), (refusal,)) == (memory.intents, memory.refusals)
+    assert ((), (), ()) == (memory.intents, memory.boots, memory.results)
 
 
-def test_every_outcome_but_launched_and_unknown_has_a_back_off():
-    assert set(Outcome) - {Outcome.LAUNCHED, Outcome.UNKNOWN} == set(BACK_OFFS)
+def test_rejected_settings_wait_for_a_minute():
+    refusal = Refusal(EAST, Outcome.REJECTED, 1, NOW + 60 * SECOND, "no")
+    assert (refusal,) == answered(Outcome.REJECTED, message="no").refusals
+
+
+@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.REJECTED}))
+def test_what_refuses_everyone_is_not_remembered_here(outcome):
+    assert () == answered(outcome).refusals
 
 
 def test_an_answer_to_a_launch_forgotten_changes_nothing():
@@ -136,54 +139,53 @@ def test_an_answer_leaves_the_other_intents_alone():
     assert (intent("k2"),) == memory.intents
 
 
-# --- back-off -------------------------------------------------------------------------------------------------------
+# --- rejected settings ----------------------------------------------------------------------------------------------
 
 
-def test_back_off_doubles_up_to_its_longest():
+def rejected_again(memory, now, *, key, offering=EAST):
+    """One more launch on the offering, rejected."""
+    memory = replace(memory, intents=(intent(key, offering=offering),))
+    return answered(Outcome.REJECTED, key=key, memory=memory, now=now)
+
+
+def test_a_rejection_waits_twice_as_long_each_time_up_to_half_an_hour():
     memory, now, waits = Memory(), NOW, []
     for attempt in range(8):
-        memory = refused_again(memory, Outcome.NO_CAPACITY, now, key=f"k{attempt}")
+        memory = rejected_again(memory, now, key=f"k{attempt}")
         until = memory.refusals[0].blocked_until
         waits.append((until - now).total_seconds())
         now = until
-    assert [30, 60, 120, 240, 480, 900, 900, 900] == waits
+    assert [60, 120, 240, 480, 960, 1800, 1800, 1800] == waits
 
 
-def test_refusals_that_arrive_together_do_not_compound():
-    results = tuple(LaunchResult(f"k{index}", Outcome.NO_CAPACITY) for index in range(5))
+def test_rejections_that_arrive_together_do_not_compound():
+    results = tuple(LaunchResult(f"k{index}", Outcome.REJECTED) for index in range(5))
     memory = Memory(intents=tuple(intent(f"k{index}") for index in range(5)), results=results)
     assert [(EAST, 1)] == [(each.key, each.failures) for each in fold_results(memory, NOW, LAG).refusals]
 
 
-def test_a_quota_of_two_zones_is_one_refusal_of_their_region():
+def test_a_rejection_closes_its_offering_alone():
     memory = Memory(
         intents=(intent("k1"), intent("k2", offering=EAST_2)),
-        results=(LaunchResult("k1", Outcome.QUOTA), LaunchResult("k2", Outcome.QUOTA)),
+        results=(LaunchResult("k1", Outcome.REJECTED), LaunchResult("k2", Outcome.REJECTED)),
     )
-    assert [("us-east-1", 1)] == [(each.key, each.failures) for each in fold_results(memory, NOW, LAG).refusals]
+    assert [EAST, EAST_2] == [each.key for each in fold_results(memory, NOW, LAG).refusals]
 
 
-@pytest.mark.parametrize("outcome", BACK_OFFS)
-def test_success_forgives_what_covers_the_offering(outcome):
-    memory = replace(answered(outcome), intents=(intent("k2"),))
+def test_success_forgives_a_rejection():
+    memory = replace(answered(Outcome.REJECTED), intents=(intent("k2"),))
     assert () == answered(Outcome.LAUNCHED, ("i-1",), key="k2", memory=memory).refusals
 
 
 def test_success_elsewhere_forgives_nothing():
-    dry = answered(Outcome.NO_CAPACITY).refusals
-    memory = Memory(intents=(intent("k2", offering=EAST_2),), refusals=dry)
-    assert dry == answered(Outcome.LAUNCHED, ("i-1",), key="k2", memory=memory).refusals
+    rejected = answered(Outcome.REJECTED).refusals
+    memory = Memory(intents=(intent("k2", offering=EAST_2),), refusals=rejected)
+    assert rejected == answered(Outcome.LAUNCHED, ("i-1",), key="k2", memory=memory).refusals
 
 
-def test_keys_covering_an_offering():
-    assert (EAST, "us-east-1", "*") == keys_covering(EAST)
-
-
-@pytest.mark.parametrize("outcome", BACK_OFFS)
-def test_new_settings_forget_what_rejected_the_old_ones_and_nothing_else(outcome):
-    memory = replace(answered(outcome), config_hash="old")
-    kept = () if outcome is Outcome.REJECTED else memory.refusals
-    assert (kept, "new") == (for_config(memory, "new").refusals, for_config(memory, "new").config_hash)
+def test_new_settings_forget_what_rejected_the_old_ones():
+    memory = replace(answered(Outcome.REJECTED), config_hash="old")
+    assert ((), "new") == (for_config(memory, "new").refusals, for_config(memory, "new").config_hash)
 
 
 def test_the_same_settings_forget_nothing():

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from worker_manager.budgets import BACK_OFFS, Budget
 from worker_manager.decision import Counts, Decision, Fleet, WmState
-from worker_manager.memory import BACK_OFFS, Ended, Intent, Memory, Mode, Refusal
+from worker_manager.memory import Ended, Intent, Memory, Mode, Refusal
 from worker_manager.model import (
     Demand,
     Instance,
@@ -20,9 +21,10 @@ from worker_manager.model import (
     LaunchSpec,
     Offering,
     Outcome,
-    ResolvedConfig,
 )
-from worker_manager.plan import LAGS_TO_REMEMBER, decide
+from worker_manager.plan import LAGS_TO_REMEMBER, SPREAD_SECONDS, decide
+from worker_manager.policies import Lifecycle, Policies
+from worker_manager.resolved import ResolvedConfig
 
 NOW = dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC)
 SECOND = dt.timedelta(seconds=1)
@@ -35,8 +37,9 @@ def spec(zone="us-east-1a", instance_type="m5.large", capacity=1):
     return LaunchSpec(Offering(zone[:-1], zone, instance_type, capacity=capacity), {}, {}, "h")
 
 
-def config(low=0, high=1000, *, ratio=1.0, specs=(), **changes):
-    base = ResolvedConfig("w", "aws", {}, low, high, ratio, "whenIdle", 300.0, 3600.0, specs or (spec(),), "c1")
+def config(low=0, high=1000, *, ratio=1.0, specs=(), lifecycle=None, **changes):
+    policies = Policies(Lifecycle(**(lifecycle or {})))
+    base = ResolvedConfig("w", "aws", {}, low, high, ratio, specs or (spec(),), "c1", policies)
     return replace(base, **changes)
 
 
@@ -53,7 +56,7 @@ def some(count, state=RUNNING, *, first=0, capacity=1, key="k0", settings="h"):
             region="us-east-1",
             zone="us-east-1a",
             instance_type="m5.large",
-            launched_at=NOW + (index - 5000) * SECOND,
+            launched_at=NOW + (index - (120 if state is PENDING else 5000)) * SECOND,
             raw_state=str(state),
         )
         for index in range(first, first + count)
@@ -86,7 +89,12 @@ def ended(decision: Decision) -> list[str]:
 
 
 def kinds(decision: Decision) -> list[str]:
-    return [each.kind for each in decision.reasons]
+    """Why, apart from where."""
+    return [each.kind for each in decision.reasons if each.kind != "where"]
+
+
+def said(decision: Decision, kind: str) -> list[str]:
+    return [each.text for each in decision.reasons if each.kind == kind]
 
 
 def executed(decision: Decision) -> Memory:
@@ -129,7 +137,8 @@ def test_a_launch_says_why_and_when_it_is_settled():
     decision = decide(config(), fleet(some(1)), work(4, 1), Memory(), NOW)
     assert [(4, SETTLE)] == [(each.count, each.settle_seconds) for each in decision.launches]
     text = "launching 4 instances (4 slots): work 4 pending and 1 running, live 1, requested 0, minimum 0"
-    assert (WmState.SCALING, [text]) == (decision.state, [each.text for each in decision.reasons])
+    assert (WmState.SCALING, [text]) == (decision.state, said(decision, "scale-up"))
+    assert ["scale-up", "booting"] == kinds(decision)
 
 
 def test_numbers_of_a_decision():
@@ -158,7 +167,11 @@ def test_at_rest_nothing_is_done_and_nothing_timed():
 
 def test_what_one_call_cannot_take_is_launched_at_the_next_look():
     decision = decide(config(), fleet(), work(250), Memory(), NOW)
-    assert (100, ["scale-up", "later"], 1.0) == (launched(decision), kinds(decision), decision.next_check_seconds)
+    assert (100, ["scale-up", "booting", "later"], 1.0) == (
+        launched(decision),
+        kinds(decision),
+        decision.next_check_seconds,
+    )
     assert 100 == launched(decide(config(), fleet(), work(250), executed(decision), NOW))
 
 
@@ -183,7 +196,7 @@ def test_an_unanswered_launch_seen_in_part_is_not_launched_again():
 def test_a_lost_launch_is_replaced_and_told():
     decision = decide(config(2), fleet(), work(), reserving(intent(2, settle_after=NOW)), NOW)
     assert (2, ["lost", "scale-up"], ()) == (launched(decision), kinds(decision), decision.memory.intents)
-    assert "1 launch settled without an instance: forgotten" == decision.reasons[0].text
+    assert ["1 launch settled without an instance: forgotten"] == said(decision, "lost")
 
 
 def test_a_launch_that_appears_after_it_settled_is_adopted():
@@ -208,15 +221,24 @@ def test_an_intent_is_looked_up_again_when_it_settles():
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("outcome", BACK_OFFS)
-def test_a_refusal_holds_and_says_who_why_and_until_when(outcome):
+@pytest.mark.parametrize(
+    ("outcome", "wait", "slack"),
+    [
+        *((each, rule.first_seconds, SPREAD_SECONDS) for each, rule in BACK_OFFS.items()),
+        (Outcome.REJECTED, 60.0, 0.0),
+    ],
+)
+def test_a_refusal_holds_and_says_who_why_and_until_when(outcome, wait, slack):
+    """Places that refuse are looked at again in turn, settings that were rejected by this worker type alone."""
     memory = reserving(intent(2), results=(LaunchResult("k1", outcome, message="not today"),))
     decision = decide(config(2), fleet(), work(), memory, NOW)
-    until = decision.memory.refusals[0].blocked_until
-    text = next(each.text for each in decision.reasons if each.kind == f"refused-{outcome}")
-    assert (WmState.HELD, 0) == (decision.state, launched(decision))
-    assert text.endswith(f" refused 1 x ({outcome}): not today; tried again after {until:%H:%M:%S} UTC")
-    assert (until - NOW).total_seconds() == decision.next_check_seconds
+    (reason,) = (each for each in decision.reasons if each.kind == f"refused-{outcome}")
+    until = NOW + wait * SECOND
+    assert (WmState.HELD, 0, until, 2) == (decision.state, launched(decision), reason.until, reason.slots)
+    assert f": not today; tried again after {until:%H:%M:%S} UTC" in reason.text
+    assert reason.owner
+    assert reason.next_step
+    assert wait <= decision.next_check_seconds <= wait + slack
 
 
 def test_another_zone_takes_over():
@@ -227,9 +249,15 @@ def test_another_zone_takes_over():
 
 
 def test_a_probe_is_one_instance_and_the_rest_is_not_said_to_fit_nowhere():
-    refusal = Refusal(spec().offering.key, Outcome.NO_CAPACITY, 3, NOW)
-    decision = decide(config(), fleet(), work(10), reserving(refusals=(refusal,)), NOW)
-    assert (1, ["scale-up", "later"]) == (launched(decision), kinds(decision))
+    dry = Budget(spec().offering.key, Outcome.NO_CAPACITY, 1, 3, NOW - 60 * SECOND, NOW - 60 * SECOND, NOW)
+    decision = decide(config(), replace(fleet(), budgets=(dry,)), work(10), Memory(), NOW)
+    assert (1, True, False) == (launched(decision), "later" in kinds(decision), "no-fit" in kinds(decision))
+
+
+def test_a_refusal_by_another_worker_type_keeps_this_one_from_asking():
+    dry = Budget(spec().offering.key, Outcome.NO_CAPACITY, 1, 1, NOW, NOW, NOW + 15 * SECOND)
+    decision = decide(config(2), replace(fleet(), budgets=(dry,)), work(), Memory(), NOW)
+    assert (0, WmState.HELD) == (launched(decision), decision.state)
 
 
 def test_an_edit_of_the_settings_tries_at_once_what_was_rejected():
@@ -271,7 +299,7 @@ def test_a_surplus_is_remembered_from_its_first_moment_until_it_ends():
 
 
 def test_oldest_first_looks_again_when_its_cool_down_is_over():
-    decision = decide(config(scale_in="oldestFirst"), fleet(some(5)), work(0, 2), Memory(), NOW)
+    decision = decide(config(lifecycle={"scale_in": "oldestFirst"}), fleet(some(5)), work(0, 2), Memory(), NOW)
     assert ([], 300.0) == (ended(decision), decision.next_check_seconds)
 
 
@@ -284,13 +312,14 @@ def test_drifted_instances_are_counted_told_and_go_first():
     instances = (*some(2), *some(2, first=10, settings="old"))
     decision = decide(config(2), fleet(instances), work(0, 0), Memory(), NOW)
     assert (2, ["i-010", "i-011"]) == (decision.counts.drifted, ended(decision))
-    assert "2 instances launched with settings that have changed since" == decision.reasons[0].text
+    assert ["2 instances launched with settings that have changed since"] == said(decision, "drift")
 
 
 def test_stopped_instances_are_ended_and_unknown_ones_kept_and_told():
     decision = decide(config(1), fleet(some(1, UNKNOWN), some(1, STOPPED, first=5)), work(), Memory(), NOW)
     assert (["i-005"], 1, ["unknown-state"]) == (ended(decision), decision.counts.unknown, kinds(decision))
-    assert "1 instance in a state unknown to us (unknown): kept" == decision.reasons[0].text
+    text = "1 instance in a state unknown to us (unknown): never ended for that"
+    assert [text] == said(decision, "unknown-state")
 
 
 def test_an_ended_instance_in_a_stale_listing_is_neither_counted_nor_ended_again():
@@ -348,7 +377,7 @@ SMALL = st.integers(0, 12)
 STATES = st.lists(st.sampled_from(InstanceState), max_size=25)
 SPECS = st.sampled_from([(spec(),), (spec(), spec("us-east-1b")), (spec(capacity=2),), (spec(capacity=3), spec())])
 CONFIGS = st.builds(
-    lambda low, more, ratio, specs, how: config(low, low + more, ratio=ratio, specs=specs, scale_in=how),
+    lambda low, more, ratio, specs, how: config(low, low + more, ratio=ratio, specs=specs, lifecycle={"scale_in": how}),
     SMALL,
     st.integers(0, 30),
     st.sampled_from([1.0, 0.5, 0.3]),

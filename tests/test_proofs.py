@@ -2,10 +2,12 @@
 
 import pytest
 
+from schemas import loader
 from worker_manager.proofs import PROVEN, TODAY, proofs
 
 REGIONS, TYPES = "/schemas/common/aws-regions.json#", "/schemas/common/aws-instance-types.json#"
 DOCKER, SETTINGS = "/schemas/common/aws-regions-docker-worker.json#", "/schemas/aws/launch-spec.json"
+POLICIES = ("lifecycle", "rollout", "brakes", "schedule", "spot")
 SCHEMAS = {
     "regions": REGIONS,
     "docker-regions": DOCKER,
@@ -13,6 +15,9 @@ SCHEMAS = {
     "settings": SETTINGS,
     "tags": "/schemas/common/tags.json#",
     "user-data": "/schemas/common/user-data.json#",
+    "duration": "/schemas/common/duration.json#",
+    "share": "/schemas/common/share.json#",
+    **{name: f"/schemas/common/{name}.json#" for name in POLICIES},
     "odd": "/schemas/common/no-such-schema.json#",
 }
 
@@ -33,6 +38,11 @@ def verdicts(document, kind="aws"):
         ({"tags": reference("tags")}, "/tags"),
         ({"userData": reference("user-data")}, "/userData"),
         ({"launchSpec": reference("settings")}, "/launchSpec"),
+        ({"lifecycle": reference("lifecycle")}, "/lifecycle"),
+        ({"rollout": reference("rollout")}, "/rollout"),
+        ({"brakes": reference("brakes")}, "/brakes"),
+        ({"schedule": reference("schedule")}, "/schedule"),
+        ({"spot": reference("spot")}, "/spot"),
         (
             {"instanceTypes": [{"instanceType": "m5.large", "launchSpec": reference("settings")}]},
             "/instanceTypes/0/launchSpec",
@@ -57,6 +67,19 @@ def test_what_stands_where_its_own_schema_is_expected_is_proven(document, pointe
         ({"minCapacity": reference("tags")}, "/minCapacity", "expects /schemas/common/worker-type.json#"),
         ({"instanceTypes": [reference("settings")]}, "/instanceTypes/0", "depends on what stands beside it"),
         ({"instanceTypes": [{"instanceType": reference("tags")}]}, "/instanceTypes/0/instanceType", "beside it"),
+        ({"rollout": reference("brakes")}, "/rollout", "expects /schemas/common/rollout.json#"),
+        ({"rollout": {"maxSurge": reference("share")}}, "/rollout/maxSurge", "a schema of its own"),
+        ({"lifecycle": {"maxIdle": reference("duration")}}, "/lifecycle/maxIdle", "a schema of its own"),
+        ({"spot": {"after": {"quota": reference("duration")}}}, "/spot/after/quota", "a schema of its own"),
+        ({"demandMaxAge": reference("duration")}, "/demandMaxAge", "expects /schemas/common/worker-type.json#"),
+        ({"schedule": [reference("schedule")]}, "/schedule/0", "a schema of its own"),
+        (
+            {"schedule": [{"minCapacity": reference("tags")}]},
+            "/schedule/0/minCapacity",
+            "depends on what stands beside",
+        ),
+        ({"demand": {"interval": reference("duration")}}, "/demand/interval", "depends on what stands beside it"),
+        ({"regions": [{"region": "us-east-1", "maxCapacity": reference("tags")}]}, "/regions/0/maxCapacity", "its own"),
     ],
 )
 def test_elsewhere_only_todays_value_is_known_to_fit(document, pointer, why):
@@ -68,6 +91,14 @@ def test_elsewhere_only_todays_value_is_known_to_fit(document, pointer, why):
 def test_a_wider_schema_does_not_prove_a_narrower_place():
     """What conforms to aws-regions need not conform to aws-regions-docker-worker, though the other way it holds."""
     assert "the place expects" in proofs({"images": reference("docker-regions")}, "google", SCHEMAS)[0].why
+
+
+@pytest.mark.parametrize("kind", ["aws", "azure", "google", "local"])
+def test_whatever_a_kind_offers_as_a_shared_policy_is_proven_there(kind):
+    offered = {each.schema for each in loader.provider_schemas(kind).shared_configs}
+    policies = {name: reference(name) for name in POLICIES if SCHEMAS[name] in offered}
+    assert {*POLICIES} - ({"spot"} if kind == "local" else set()) == policies.keys()
+    assert [(name, f"/{name}", PROVEN) for name in policies] == verdicts(policies, kind)
 
 
 def test_a_mismatch_is_told_from_what_is_not_known():

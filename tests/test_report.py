@@ -8,8 +8,9 @@ import json
 import pytest
 
 from worker_manager import report
-from worker_manager.decision import Counts, Reason, WmState
-from worker_manager.memory import Ended, Intent, Memory
+from worker_manager.capacity import Bounds
+from worker_manager.decision import Counts, Decision, PlannedTermination, Reason, WmState
+from worker_manager.memory import Boot, Ended, Intent, Mark, MarkKind, Memory
 from worker_manager.model import Demand
 from worker_manager.state import (
     KEPT_ANSWERS,
@@ -19,12 +20,15 @@ from worker_manager.state import (
     SHARED_CONFIG,
     WORKER_TYPE,
     Event,
+    Happening,
     Rejection,
     Revision,
     SharedConfigState,
     ValueRevision,
     WorkerTypeState,
+    happened,
     keep,
+    keep_decision,
     keep_revision,
     keep_value,
     remember_answer,
@@ -47,7 +51,7 @@ def state(**changes):
         "actual": 2,
         "demand": Demand(4, 1, NOW),
         "counts": Counts(2, 0, 1, 2, by_place={"us-east-1 m5.large": 2}),
-        "reasons": [Reason("at-max", "at maxCapacity 9")],
+        "reasons": [Reason("at-max", "at maxCapacity 9", 4, "owner", "raise it")],
         "shared_revisions": {"zones": 7, "regions": 3},
         "decided_at": NOW,
     }
@@ -70,6 +74,9 @@ def test_status_in_full():
         "desired": 3,
         "actual": 2,
         "demand": {"pending": 4, "claimed": 1},
+        "demandSource": "push",
+        "demandReadAt": None,
+        "demandTrouble": "",
         "live": 2,
         "requested": 0,
         "stopping": 1,
@@ -85,6 +92,19 @@ def test_status_in_full():
         "open": True,
         "sharedConfigs": {"zones": 7, "regions": 3},
         "reasons": ["at maxCapacity 9"],
+        "why": [
+            {
+                "kind": "at-max",
+                "text": "at maxCapacity 9",
+                "slots": 4,
+                "owner": "owner",
+                "nextStep": "raise it",
+                "until": None,
+                "evidence": {},
+            }
+        ],
+        "lost": 0,
+        "draining": 0,
         "trouble": "",
         "configProblems": [],
         "lastEdit": {"revision": 1, "at": "2026-11-23T10:00:00+00:00", "author": "ops", "reason": "first"},
@@ -254,3 +274,65 @@ def test_a_value_too_large_alone_is_still_the_current_one():
     value = shared()
     keep_value(value, ValueRevision(2, "x" * (KEPT_BYTES + 1), NOW))
     assert [(1, False), (2, True)] == [(each.revision, each.kept) for each in value.values]
+
+
+def launched(index, count=1):
+    return Happening(
+        NOW,
+        "launched",
+        "work 4 pending",
+        "us-east-1/any/m5.large/onDemand",
+        f"k{index}",
+        tuple(f"i-{index}-{each}" for each in range(count)),
+    )
+
+
+def test_one_instance_is_explained_from_its_launch_to_its_end():
+    gone = Happening(NOW, "ended", "idle, and not needed", "us-east-1", "", ("i-1-0",))
+    marks = (Mark("i-1-0", MarkKind.HOLD, NOW, "looking"),)
+    boots = (Boot("k1", "h", "p", ("i-1-0",)),)
+    told = report.explain_instance(
+        state(happenings=[launched(1), gone], memory=Memory(marks=marks, boots=boots)), "i-1-0"
+    )
+    assert [
+        "i-1-0 was launched at 2026-11-23 10:00:00 UTC in us-east-1/any/m5.large/onDemand: work 4 pending",
+        "i-1-0 was ended at 2026-11-23 10:00:00 UTC in us-east-1: idle, and not needed",
+        "i-1-0 is marked hold since 2026-11-23 10:00:00 UTC: looking",
+        "i-1-0 is not up yet",
+    ] == told
+
+
+def test_an_instance_nobody_remembers_is_said_to_be_so():
+    assert "nothing is remembered of 'i-9'" in report.explain_instance(state(), "i-9")[0]
+
+
+def test_of_many_launches_the_last_are_remembered():
+    kept = state()
+    for index in range(30):
+        happened(kept, launched(index, 100))
+    assert [f"k{index}" for index in range(10, 30)] == [each.launch_key for each in kept.happenings]
+
+
+def decision(at=NOW, **changes):
+    members = {
+        "at": at,
+        "state": WmState.STEADY,
+        "demand": Demand(),
+        "bounds": Bounds(0, 9),
+        "counts": Counts(),
+        "desired": 0,
+        "actual": 0,
+        "memory": Memory(),
+    }
+    return Decision(**{**members, **changes})
+
+
+def test_a_decision_that_says_the_same_and_does_nothing_is_not_remembered_twice():
+    kept = state()
+    keep_decision(kept, decision())
+    keep_decision(kept, decision())
+    keep_decision(kept, decision(terminations=(PlannedTermination("r", "i-1", "idle"),)))
+    keep_decision(kept, decision(reasons=(Reason("at-max", "at maxCapacity 9"),)))
+    assert [(0, []), (1, []), (0, ["at-max"])] == [
+        (each["ended"], [why["kind"] for why in each["why"]]) for each in report.decisions(kept)
+    ]

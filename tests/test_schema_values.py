@@ -177,7 +177,7 @@ def test_what_could_be_launched_is_accepted(schema_id, value):
         (TAGS, {"team": None}, "/team", "must be a text, not null"),
         (TAGS, {f"key-{number}": "" for number in range(21)}, "", "no more than 20 keys"),
         (LIFECYCLE, {"scaleIn": "idle"}, "/scaleIn", "must be one of 'whenIdle', 'oldestFirst'"),
-        (LIFECYCLE, {"drainTimeOutSeconds": 1}, "/drainTimeOutSeconds", "did you mean 'drainTimeoutSeconds'?"),
+        (LIFECYCLE, {"drainTimeOut": 1}, "/drainTimeOut", "did you mean 'drainTimeout'?"),
         (USER_DATA, [], "", "must be an object, not an empty list: free-form object"),
         (SETTINGS, {"userData": 1}, "/userData", "must be an object, not 1: free-form object"),
         (LOCAL_TYPES, [{"instanceType": "Small"}], "/0/instanceType", "right form"),

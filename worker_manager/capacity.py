@@ -24,28 +24,44 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """What there is, in slots: live and usable, requested or booting, stopping."""
+    """What there is, in slots.
+
+    Attributes:
+        live: usable now. requested: intents and booting. stopping: on its way out, and fills the minimum until gone.
+        lost: still there but of no use, so replaced at once: interrupted, failed, in quarantine. It only takes room.
+    """
 
     live: int = 0
     requested: int = 0
     stopping: int = 0
+    lost: int = 0
 
     @property
     def actual(self) -> int:
         """What the cloud lists and will go on listing, plus intents not yet seen."""
         return self.live + self.requested
 
+    @property
+    def everything(self) -> int:
+        """All that takes room below the maximum."""
+        return self.live + self.requested + self.stopping + self.lost
+
 
 def needed(bounds: Bounds, supply: Supply, demand: Demand) -> float:
-    """Slots of pending work, times the ratio, that no idle live slot can take."""
+    """Slots of pending work, times the ratio, that no idle live slot can take, and those of running work that is lost.
+
+    More work claimed than is live runs elsewhere, save what runs on slots that are lost: these are replaced at once.
+    """
     idle = max(0, supply.live - demand.running)
-    return bounds.scaling_ratio * max(0, demand.pending - idle)
+    displaced = min(supply.lost, max(0, demand.running - supply.live))
+    return bounds.scaling_ratio * max(0, demand.pending - idle) + displaced
 
 
 def desired_capacity(bounds: Bounds, supply: Supply, demand: Demand) -> float:
-    """Live, stopping and needed slots, held between minimum and maximum."""
+    """Live, stopping and needed slots, held between minimum and maximum; the maximum has to hold what is lost, too."""
+    room = max(0, bounds.max_capacity - supply.lost)
     wanted = supply.live + supply.stopping + needed(bounds, supply, demand)
-    return max(bounds.min_capacity, min(bounds.max_capacity, wanted))
+    return max(min(bounds.min_capacity, room), min(room, wanted))
 
 
 def launch_capacity(bounds: Bounds, supply: Supply, demand: Demand) -> int:

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard, cast
 
 from schemas import loader
+from worker_manager.demand.contract import PUSH, normalized
 from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.launch_settings import config_hash
-from worker_manager.model import ResolvedConfig
+from worker_manager.policies import policies, seconds
+from worker_manager.policy_rules import demand_age_problems, member_problems, policy_problems
 from worker_manager.proofs import Proof, proofs
 from worker_manager.provider import ProviderKind, ProviderRecord
+from worker_manager.resolved import ResolvedConfig
 from worker_manager.shape import MAX_DEPTH, MAX_PROBLEMS, Problems, clip, pointer_join, pointer_steps, shape_problems
 from worker_manager.templates import (
     OPERATORS,
@@ -49,7 +52,8 @@ MAX_RENDERED_BYTES = 1024 * 1024
 
 _SHARED_CONFIG_SCHEMA = "/schemas/common/shared-config.json#"
 _COMMON_SCHEMA = "/schemas/common/worker-type.json#"
-_LIFECYCLE_SCHEMA = "/schemas/common/lifecycle.json#"
+# Older readings of a source that is read are not trusted, unless the document says otherwise.
+READ_DEMAND_MAX_AGE_SECONDS, READINGS_MISSED = 300.0, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,9 @@ def check_shared_value(schema_id: str, value: Any) -> Problems:
     """What keeps a value from being a revision of a shared config with this schema; pointers are into the value."""
     # it stands within other documents, at the least in its own
     problems = check_schema_id(schema_id, "") or shape_problems(value, max_depth=MAX_DEPTH - 1)
-    return problems or schema_problems(schema_id, value) + tuple(_expressions(value, ""))
+    return problems or (
+        schema_problems(schema_id, value) + policy_problems(schema_id, value) + tuple(_expressions(value, ""))
+    )
 
 
 def check_shared_config(document: Any) -> Problems:
@@ -198,8 +204,9 @@ def _rendered_problems(
         return problems
     schema_id = loader.provider_schemas(kind.name).worker_configuration
     problems = schema_problems(schema_id, rendered, absent=broken)
+    problems += member_problems(rendered)
     if complete and not problems:
-        problems = tuple(kind.check(rendered, record))
+        problems = (*kind.check(rendered, record), *demand_age_problems(rendered))
         if record is not None and rendered["provider"] != record.name:
             message = f"is {rendered['provider']!r}, but is being checked against the provider {record.name!r}"
             problems += (Problem("/provider", message, "provider"),)
@@ -216,7 +223,12 @@ def _is_number(value: Any) -> TypeGuard[float]:
 
 def _resolved(document: dict[str, Any], kind: ProviderKind, revisions: dict[str, int]) -> ResolvedConfig:
     specs = tuple(kind.launch_specs(document))
-    lifecycle = {**_defaults(_LIFECYCLE_SCHEMA), **document.get("lifecycle", {})}
+    demand = {"source": PUSH, **document.get("demand", {})}
+    max_age = (
+        None
+        if demand["source"] == PUSH
+        else max(READ_DEMAND_MAX_AGE_SECONDS, READINGS_MISSED * float(normalized(demand)["interval"]))
+    )
     return ResolvedConfig(
         worker_type=document["workerType"],
         provider=document["provider"],
@@ -224,11 +236,12 @@ def _resolved(document: dict[str, Any], kind: ProviderKind, revisions: dict[str,
         min_capacity=document["minCapacity"],
         max_capacity=document["maxCapacity"],
         scaling_ratio=float(document.get("scalingRatio", _defaults(_COMMON_SCHEMA)["scalingRatio"])),
-        scale_in=lifecycle["scaleIn"],
-        scale_in_cooldown_seconds=float(lifecycle["scaleInCooldownSeconds"]),
-        drain_timeout_seconds=float(lifecycle["drainTimeoutSeconds"]),
         launch_specs=specs,
         config_hash=config_hash(specs),
+        policies=policies(document),
+        caps=tuple(kind.caps(document)),
+        demand=demand,
+        demand_max_age_seconds=seconds(document["demandMaxAge"]) if "demandMaxAge" in document else max_age,
         shared_revisions=revisions,
     )
 

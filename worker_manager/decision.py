@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from worker_manager.budgets import Budgets
 from worker_manager.capacity import Bounds
 from worker_manager.memory import Memory
 from worker_manager.model import Demand, Instance, LaunchSpec
@@ -32,19 +34,37 @@ class Fleet:
         instances: in any state, terminated ones included.
         list_lag_seconds: how long a listing may lag behind a launch or a termination.
         settle_seconds: how long a launch without an answer may still take effect, counted from when it is proposed.
+        budgets: what all worker types of the provider together know of places that refused.
+        prices: price of one instance an hour by offering key, in any one currency; empty where none are known.
     """
 
     instances: tuple[Instance, ...]
     list_lag_seconds: float
     settle_seconds: float
+    budgets: Budgets = ()
+    prices: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why, as a stable kind for programs and a sentence for people."""
+    """Why, as a stable kind for programs and a sentence for people, with the evidence.
+
+    Attributes:
+        slots: of the work that waits, how much waits for this reason.
+        owner: who can do something about it: `cloud`, `operator` (of Worker Manager), `owner` (of the worker type),
+            `source` (of the demand), `workers`, or `time`; "" where nothing needs to be done.
+        next_step: what happens next, or what the owner should do.
+        until: when it changes by itself at the latest, None if it does not.
+        evidence: the numbers it came from.
+    """
 
     kind: str
     text: str
+    slots: int = 0
+    owner: str = ""
+    next_step: str = ""
+    until: datetime | None = None
+    evidence: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +77,7 @@ class PlannedLaunch:
     spec: LaunchSpec
     count: int
     settle_seconds: float
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +91,7 @@ class PlannedTermination:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The listing in numbers: slots, except `instances`, `drifted` and `unknown`, which count instances."""
+    """The listing in numbers: `live`, `requested`, `stopping` and `lost` are slots, all others count instances."""
 
     live: int = 0
     requested: int = 0
@@ -79,6 +100,8 @@ class Counts:
     drifted: int = 0
     unknown: int = 0
     by_place: dict[str, int] = field(default_factory=dict)
+    lost: int = 0
+    draining: int = 0
 
 
 @dataclass(frozen=True, slots=True)

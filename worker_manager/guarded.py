@@ -21,8 +21,8 @@ from typing import Any
 
 from worker_manager.config import SharedValue, may_loop, resolve
 from worker_manager.errors import ConfigInvalid, Problem
-from worker_manager.model import ResolvedConfig
 from worker_manager.provider import ProviderKind, ProviderRecord
+from worker_manager.resolved import ResolvedConfig
 
 TIME_LIMIT_SECONDS = 5.0
 MEMORY_LIMIT_BYTES = 512 * 1024 * 1024

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from worker_manager.errors import Problem
-from worker_manager.model import LaunchSpec, Offering
+from worker_manager.model import Cap, LaunchSpec, Market, Offering
 
 HASH_VERSION = "v1"
 _HASH_CHARACTERS = 16
+
+Settings = Mapping[str, Any]
+# What a kind keeps with a launch spec to tell where its settings come from.
+Where = TypeVar("Where")
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,7 +40,12 @@ def unite(*layers: Iterable[str]) -> list[str]:
     return sorted({text for layer in layers for text in layer})
 
 
-def launch_spec(document: Mapping[str, Any], offering: Offering, layers: Sequence[Mapping[str, Any]]) -> LaunchSpec:
+def launch_spec(
+    document: Mapping[str, Any],
+    offering: Offering,
+    layers: Sequence[Mapping[str, Any]],
+    image_of: Callable[[Settings], str] = lambda _: "",
+) -> LaunchSpec:
     """The launch spec of one offering.
 
     Args:
@@ -43,6 +53,7 @@ def launch_spec(document: Mapping[str, Any], offering: Offering, layers: Sequenc
         offering: what is bought; its zone, market and utility do not enter the hash, as no instance notices them
             (a zone's or market's settings do).
         layers: objects with `launchSpec`, `userData`, `secrets` and `scopes`, weakest first.
+        image_of: tells the image of merged settings, "" where they name none.
 
     Returns: a spec whose `user_data` has the members `data` (merged), `secrets` (references) and `scopes` (united).
     """
@@ -52,16 +63,56 @@ def launch_spec(document: Mapping[str, Any], offering: Offering, layers: Sequenc
         "secrets": merge(*(layer.get("secrets", {}) for layer in layers)),
         "scopes": unite(*(layer.get("scopes", ()) for layer in layers)),
     }
+    return _hashed(document, LaunchSpec(offering, settings, user_data, "", image_of(settings)))
+
+
+def with_fallbacks(
+    document: Mapping[str, Any],
+    specs: Iterable[tuple[Where, LaunchSpec]],
+    regular: Callable[[LaunchSpec], dict[str, Any]],
+) -> Iterator[tuple[Where, LaunchSpec]]:
+    """The launch specs, and after all of them what stands in for each spot one, if the document's `spot` wants that.
+
+    `regular` gives the settings of a spot launch spec without what only spot instances have.
+    """
+    found = list(specs)
+    yield from found
+    if _has_fallback(document):
+        for where, spec in found:
+            if spec.offering.market is Market.SPOT:
+                offering = replace(spec.offering, market=Market.ON_DEMAND)
+                twin = replace(spec, offering=offering, settings=regular(spec), is_fallback=True)
+                yield where, _hashed(document, twin)
+
+
+def fallback_problems(document: Mapping[str, Any], specs: Sequence[LaunchSpec], limit: int) -> Iterator[Problem]:
+    """What is wrong with a wish for a fallback: nothing to fall back from, or more than `limit` offerings with it."""
+    if not _has_fallback(document):
+        return
+    if not any(spec.offering.market is Market.SPOT for spec in specs):
+        message = "there are no spot instances to fall back from: ask for them in a launchSpec, or take `spot` out"
+        yield Problem("/spot", message, "spot-without-spot")
+    if len(specs) > limit:
+        message = f"with the fallback there are {len(specs)} offerings, more than {limit}; name fewer"
+        yield Problem("/spot", message, "too-many-offerings")
+
+
+def _has_fallback(document: Mapping[str, Any]) -> bool:
+    return bool(document.get("spot", {}).get("fallback") == "onDemand")
+
+
+def _hashed(document: Mapping[str, Any], spec: LaunchSpec) -> LaunchSpec:
+    offering = spec.offering
     noticed = {
         "workerType": document["workerType"],
         "provider": document["provider"],
         "region": offering.region,
         "instanceType": offering.instance_type,
         "capacity": offering.capacity,
-        "settings": settings,
-        "userData": user_data,
+        "settings": spec.settings,
+        "userData": spec.user_data,
     }
-    return LaunchSpec(offering, settings, user_data, fingerprint(noticed))
+    return replace(spec, settings_hash=fingerprint(noticed))
 
 
 def user_data_text(worker_type: str, provider: str, spec: LaunchSpec, launch_key: str) -> str:
@@ -86,6 +137,17 @@ def capacity_problems(document: Mapping[str, Any], member: str, what: str) -> It
     if 0 < limit < smallest:
         message = f"every {what} has more slots than maxCapacity {limit} (the smallest has {smallest})"
         yield Problem(f"/{member}", f"{message}, so none can ever be launched", "capacity-too-large")
+
+
+def slots_and_worth(entry: Mapping[str, Any]) -> tuple[int, float]:
+    """Capacity and utility of an instance type's entry: an instance is worth its slots, unless the entry says more."""
+    capacity = entry.get("capacity", 1)
+    return capacity, float(entry.get("utility", capacity))
+
+
+def caps_of(entries: Iterable[Mapping[str, Any]], name: str, member: str) -> Iterator[Cap]:
+    """The caps that list entries state: `name` is the entry's own name, `member` which member of Cap it is."""
+    return (Cap(entry["maxCapacity"], **{member: entry[name]}) for entry in entries if "maxCapacity" in entry)
 
 
 def config_hash(specs: Iterable[LaunchSpec]) -> str:

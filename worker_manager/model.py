@@ -6,7 +6,7 @@ Times are aware UTC datetimes; durations are floats whose name ends in `_seconds
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -41,8 +41,8 @@ class Market(StrEnum):
 class Offering:
     """One (region, zone, instance type, market) that can be bought.
 
-    `zone` is "" where the cloud chooses it. `capacity` is slots per instance, `utility` the relative worth of a slot
-    (only its order matters).
+    `zone` is "" where the cloud chooses it. `capacity` is slots per instance, `utility` the worth of one instance: its
+    price is divided by it. `family` names what quotas count together with it, "" for the whole region.
     """
 
     region: str
@@ -51,6 +51,7 @@ class Offering:
     market: Market = Market.ON_DEMAND
     capacity: int = 1
     utility: float = 1.0
+    family: str = ""
 
     @property
     def key(self) -> str:
@@ -67,12 +68,26 @@ class LaunchSpec:
         settings: provider-shaped parameters (for aws: the RunInstances parameters without counts, token and tags).
         user_data: object handed to the instance; "" keys never occur.
         settings_hash: hash of all that an instance would notice; the tag `wm-config` of what is launched from it.
+        image: what it boots from, as its region knows it, "" where the kind cannot tell.
+        is_fallback: bought only where what it stands in for cannot be had (`spot: {fallback: onDemand}`).
     """
 
     offering: Offering
     settings: dict[str, Any]
     user_data: dict[str, Any]
     settings_hash: str
+    image: str = ""
+    is_fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """Slots never exceeded by all instances that have every one of the members given ("" is any)."""
+
+    slots: int
+    region: str = ""
+    zone: str = ""
+    instance_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +132,13 @@ class Demand:
         pending: work that waits; a source that knows only a total gives the total here.
         claimed: work that runs, or None where the source cannot tell.
         reported_at: when it was reported; None before the first report, when nothing is known to be idle.
+        waiting_only: pending is no total: how much runs beside it is not known.
     """
 
     pending: int = 0
     claimed: int | None = None
     reported_at: datetime | None = None
+    waiting_only: bool = False
 
     @property
     def running(self) -> int:
@@ -131,11 +148,22 @@ class Demand:
     @property
     def is_none(self) -> bool:
         """True if the source said that there is no work at all, so that every instance is idle."""
-        return self.reported_at is not None and self.pending + self.running == 0
+        is_unknown = self.waiting_only and self.claimed is None
+        return self.reported_at is not None and not is_unknown and self.pending + self.running == 0
+
+    def with_all_busy(self, live: int) -> Demand:
+        """The same where only what waits is known: as long as work waits, what is live must be busy."""
+        if not self.waiting_only or self.claimed is not None:
+            return self
+        return replace(self, claimed=live if self.pending else None)
 
 
 class Outcome(StrEnum):
-    """How one LaunchRequest ended. All but UNKNOWN are final; UNKNOWN keeps the intent reserved until it settles."""
+    """How one LaunchRequest ended. All but UNKNOWN are final; UNKNOWN keeps the intent reserved until it settles.
+
+    NOT_SENT: the place was closed meanwhile, so no call was made. BROKEN is no answer of a cloud: instances were
+    launched, and their workers never registered.
+    """
 
     LAUNCHED = "launched"
     NO_CAPACITY = "no-capacity"
@@ -143,6 +171,8 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     CREDENTIALS = "credentials"
     THROTTLED = "throttled"
+    NOT_SENT = "not-sent"
+    BROKEN = "broken"
     UNKNOWN = "unknown"
 
 
@@ -155,35 +185,3 @@ class LaunchResult:
     instance_ids: tuple[str, ...] = ()
     message: str = ""
     code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedConfig:
-    """A worker type document with every reference and expression replaced, checked, and the launches it allows.
-
-    Attributes:
-        worker_type: its name.
-        provider: name of the provider.
-        document: the rendered document, exactly as validated.
-        min_capacity, max_capacity: slots.
-        scaling_ratio: 0 < r <= 1.
-        scale_in: `whenIdle` or `oldestFirst`.
-        scale_in_cooldown_seconds: how long a surplus must last before `oldestFirst` ends anything.
-        drain_timeout_seconds: how long a draining instance may stay before it is ended although it may be busy.
-        launch_specs: one per offering, in document order.
-        config_hash: changes exactly when some launch spec's settings change.
-        shared_revisions: revision of every shared config it was made of.
-    """
-
-    worker_type: str
-    provider: str
-    document: dict[str, Any]
-    min_capacity: int
-    max_capacity: int
-    scaling_ratio: float
-    scale_in: str
-    scale_in_cooldown_seconds: float
-    drain_timeout_seconds: float
-    launch_specs: tuple[LaunchSpec, ...]
-    config_hash: str
-    shared_revisions: dict[str, int] = field(default_factory=dict)

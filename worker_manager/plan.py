@@ -7,181 +7,342 @@ launches on offerings, choose who may go. It never acts: the workflow executes t
 from __future__ import annotations
 
 import math
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from worker_manager import capacity, explain, lifecycle
-from worker_manager.capacity import Bounds, Supply
-from worker_manager.decision import Counts, Decision, Fleet, PlannedLaunch, PlannedTermination, Reason, WmState
-from worker_manager.memory import Ended, Memory, Mode, fold_results, for_config, settle
-from worker_manager.model import Demand, Instance, InstanceState, Outcome, ResolvedConfig
-from worker_manager.offerings import Placement, load_of, place
+from worker_manager import brakes, budgets, capacity, explain, lifecycle, rollout
+from worker_manager.budgets import Answered
+from worker_manager.capacity import Bounds
+from worker_manager.decision import Decision, Fleet, PlannedLaunch, PlannedTermination, Reason, WmState
+from worker_manager.lifecycle import Going
+from worker_manager.memory import Ended, Mark, MarkKind, Memory, Mode, Moved, fold_results, for_config
+from worker_manager.model import Cap, Demand, Instance, Outcome
+from worker_manager.observing import View, observe, slots
+from worker_manager.offerings import Placement, free_below, load_of, place
+from worker_manager.resolved import ResolvedConfig
+from worker_manager.rollout import Renewal
+from worker_manager.rooms import Limit, Limits
+from worker_manager.schedule import ScheduledBounds, bounds_at
 
 NEEDS_A_PERSON = {Outcome.REJECTED, Outcome.CREDENTIALS, Outcome.QUOTA}
+HOLDS = {Limit.BUDGET, Limit.REJECTED, Limit.BRAKE, Limit.MAXIMUM, Limit.CAP}
 
 # A stale listing may show an ended instance as live; it is ended again only after this many listing lags.
 LAGS_TO_REMEMBER = 3
+# Who does not ask again so soon after it could have gone has found work meanwhile.
+IDLE_WORKERS_ASK_WITHIN = timedelta(minutes=3)
+# All worker types that wait for one place would try it at the same moment, and one alone is let through.
+SPREAD_SECONDS = 5.0
 
 
 def decide(config: ResolvedConfig, fleet: Fleet, demand: Demand, memory: Memory, now: datetime) -> Decision:
     """Compare what there is with what there should be, and choose launches and terminations.
 
-    Never proposes more than maxCapacity allows, counts every intent once, ends only what is idle, stopped or forced.
+    Never proposes more than maxCapacity allows, counts every intent once, ends only what is idle, failed, out of date
+    and replaced, out of time, or forced.
     """
+    # All worker types learn of a refusal through `fleet.budgets`; its own it knows at once.
+    fleet = replace(fleet, budgets=budgets.answered(fleet.budgets, _answers(memory), now))
     # Answers first: what they reject are the settings they were launched with, which an edit may just have replaced.
-    memory = for_config(fold_results(memory, now, fleet.list_lag_seconds), config.config_hash)
-    view = _observe(config, fleet, memory, now)
+    view = observe(config, fleet, fold_results(memory, now, fleet.list_lag_seconds), now)
+    view = replace(view, memory=for_config(view.memory, config.config_hash))
+    situation = _situation(config, fleet, view, demand, now)
     decisions = {Mode.RUN: _run, Mode.PAUSED: _paused, Mode.DRAINING: _drain}
-    return decisions[memory.mode](config, fleet, view, demand, now)
+    return decisions[memory.mode](situation)
+
+
+def _answers(memory: Memory) -> Iterator[Answered]:
+    """How this worker type's own launches ended, as the memory of places takes it."""
+    intents = {each.launch_key: each for each in memory.intents}
+    for each in memory.results:
+        if each.launch_key in intents:
+            intent = intents[each.launch_key]
+            launched = len(each.instance_ids)
+            yield Answered(each.launch_key, intent.place, each.outcome, intent.count, launched, each.message, each.code)
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
-    """The listing sorted out: who is usable, who is leaving, what is still on its way."""
+class _Situation:
+    """All that one decision is made of, sorted out. `target` is the capacity that the work and the bounds ask for."""
 
-    memory: Memory
+    config: ResolvedConfig
+    fleet: Fleet
+    view: View
+    demand: Demand
     bounds: Bounds
-    usable: tuple[Instance, ...]
-    stopped: tuple[Instance, ...]
-    supply: Supply
-    counts: Counts
-    drifted_ids: frozenset[str]
-    reasons: tuple[Reason, ...]
+    scheduled: ScheduledBounds
+    target: int
+    is_stale: bool
+    now: datetime
+
+    @property
+    def memory(self) -> Memory:
+        return self.view.memory
 
 
-def _observe(config: ResolvedConfig, fleet: Fleet, memory: Memory, now: datetime) -> _View:
-    ended = tuple(each for each in memory.ended if each.until > now)
-    ended_ids = {each.instance_id for each in ended}
-    present = [each for each in fleet.instances if each.state is not InstanceState.GONE]
-    known = [each for each in present if each.instance_id not in ended_ids]
-    live = [each for each in known if each.state in (InstanceState.RUNNING, InstanceState.UNKNOWN)]
-    booting = [each for each in known if each.state is InstanceState.PENDING]
-    listed_ids = frozenset(each.instance_id for each in fleet.instances)
-    unseen = settle(memory.intents, listed_ids, Counter(each.launch_key for each in fleet.instances), now)
-    stopping = _slots(present) - _slots(live) - _slots(booting)
-    supply = Supply(_slots(live), _slots(booting) + unseen.capacity, stopping)
-    hashes = {spec.settings_hash for spec in config.launch_specs}
-    usable = (*live, *booting)
-    drifted_ids = frozenset(each.instance_id for each in usable if each.settings_hash not in hashes)
-    unknown = [each for each in live if each.state is InstanceState.UNKNOWN]
-    return _View(
-        memory=replace(memory, intents=unseen.intents, ended=ended),
-        bounds=Bounds(config.min_capacity, config.max_capacity, config.scaling_ratio),
-        usable=usable,
-        stopped=tuple(each for each in known if each.state is InstanceState.STOPPED),
-        supply=supply,
-        counts=_counts(usable, supply, len(drifted_ids), len(unknown)),
-        drifted_ids=drifted_ids,
-        reasons=explain.observed(len(drifted_ids), unknown, unseen.lost_keys),
-    )
+def _situation(config: ResolvedConfig, fleet: Fleet, view: View, demand: Demand, now: datetime) -> _Situation:
+    demand = demand.with_all_busy(view.supply.live)
+    scheduled = bounds_at(config.min_capacity, config.max_capacity, config.policies.schedule, now)
+    bounds = Bounds(scheduled.min_capacity, scheduled.max_capacity, config.scaling_ratio)
+    limit, reported_at = config.demand_max_age_seconds, demand.reported_at
+    is_stale = limit is not None and reported_at is not None and (now - reported_at).total_seconds() >= limit
+    target = capacity.scale_in_target(bounds, demand)
+    if is_stale:  # what there is stays, whatever the old reading said
+        target = max(bounds.min_capacity, min(bounds.max_capacity, slots(view.usable)))
+    return _Situation(config, fleet, view, demand, bounds, scheduled, target, is_stale, now)
 
 
-def _counts(usable: Sequence[Instance], supply: Supply, drifted: int, unknown: int) -> Counts:
-    by_place = Counter(f"{each.region} {each.instance_type}" for each in usable)
-    return Counts(
-        live=supply.live,
-        requested=supply.requested,
-        stopping=supply.stopping,
-        instances=len(usable),
-        drifted=drifted,
-        unknown=unknown,
-        by_place=dict(sorted(by_place.items())),
-    )
-
-
-def _slots(instances: Iterable[Instance]) -> int:
-    return sum(each.capacity for each in instances)
-
-
-def _run(config: ResolvedConfig, fleet: Fleet, view: _View, demand: Demand, now: datetime) -> Decision:
-    wanted = capacity.launch_capacity(view.bounds, view.supply, demand)
-    placement = _place(config, view, wanted, now)
-    launches = tuple(PlannedLaunch(share.spec, share.count, fleet.settle_seconds) for share in placement.shares)
-    surplus = _surplus(view, demand) if not wanted else 0
-    since = (view.memory.surplus_since or now) if surplus > 0 else None
-    memory = replace(view.memory, surplus_since=since)
-    ordered = lifecycle.leaving_order(view.usable, view.drifted_ids)
-    going = lifecycle.shrink(config, ordered, memory, surplus, demand, now=now)
-    ends = (*lifecycle.stopped(view.stopped), *going.terminations)
+def _run(it: _Situation) -> Decision:
+    demand = Demand() if it.is_stale else it.demand
+    wanted = capacity.launch_capacity(it.bounds, it.view.supply, demand)
+    renewing = rollout.renewal(it.config, it.view, it.bounds, it.target, wanted)
+    if it.is_stale:  # the target is what there is, replacements included: they would grow without end
+        renewing = replace(renewing, extra=0, may_go=0, is_stuck=False)
+    placement = _place(it, wanted + renewing.extra)
+    surplus = _surplus(it, renewing) if not wanted else 0
+    memory = _timed(it, surplus)
+    going = _going(replace(it, view=replace(it.view, memory=memory)), renewing, surplus)
+    ends, is_paced = _paced(it, (*_failing(it.view), *lifecycle.stopped(it.view.stopped), *going.terminations))
+    launches = _launches(it, placement, wanted)
     return Decision(
-        at=now,
-        state=_state(view, placement, launches, ends),
-        demand=demand,
-        bounds=view.bounds,
-        counts=view.counts,
-        desired=_desired(view, demand, surplus),
-        actual=view.supply.actual,
-        memory=_remember(memory, ends, fleet, now),
+        at=it.now,
+        state=_state(it, placement, renewing, is_moving=bool(launches or ends or going.drains)),
+        demand=it.demand,
+        bounds=it.bounds,
+        counts=it.view.counts,
+        desired=_desired(it, demand, surplus),
+        actual=it.view.supply.actual,
+        memory=_remember(it, memory, going, launches, ends),
         launches=launches,
         terminations=ends,
-        reasons=(
-            *view.reasons,
-            *explain.scaling(view.bounds, view.supply, demand, launches),
-            *explain.placing(placement, wanted, now),
-            *going.reasons,
+        reasons=explain.ordered(
+            (
+                *it.view.reasons,
+                *_bounds_reasons(it),
+                *explain.scaling(it.bounds, it.view.supply, demand, *_scaled(placement, wanted)),
+                *explain.unmet(
+                    it.bounds, it.view.supply, demand, _scaled(placement, wanted)[0], _unplaced(placement, wanted)
+                ),
+                *explain.placed(placement, it.fleet.prices),
+                *explain.placing(placement, wanted + renewing.extra),
+                *going.reasons,
+                *([explain.termination_pace(_more_ends_at(it))] if is_paced else []),
+            )
         ),
-        next_check_seconds=_next_check(config, memory, placement, surplus, now),
+        next_check_seconds=_next_check(it, memory, placement, going, is_paced=is_paced),
     )
 
 
-def _surplus(view: _View, demand: Demand) -> int:
-    """Listed slots more than the scale-in target; none where they are fewer than the smallest instance has.
+def _surplus(it: _Situation, renewing: Renewal) -> int:
+    """Usable listed slots more than the target; none where they are fewer than the smallest instance has.
 
-    Intents do not count: should they come to nothing, what is listed is all there is.
+    Intents do not count: should they come to nothing, what is listed is all there is. While old instances are replaced,
+    they
+    are what goes: of the fresh ones only those are too many that are more than the target by themselves.
     """
-    slots = _slots(view.usable) - capacity.scale_in_target(view.bounds, demand)
-    smallest = min((each.capacity for each in view.usable), default=0)
-    return slots if slots >= smallest else 0
+    old_ids = {each.instance_id for each in renewing.old} if renewing.is_active else set()
+    candidates = [each for each in it.view.usable if each.instance_id not in old_ids]
+    surplus = slots(candidates) - it.target
+    smallest = min((each.capacity for each in candidates), default=0)
+    return surplus if surplus >= smallest else 0
 
 
-def _place(config: ResolvedConfig, view: _View, wanted: int, now: datetime) -> Placement:
+def _timed(it: _Situation, surplus: int) -> Memory:
+    """Memory with the moments since when there is a surplus, no work, and idle workers."""
+    memory, now = it.memory, it.now
+    patience = timedelta(seconds=it.config.policies.lifecycle.max_idle_seconds)
+    keeps_idle = bool(patience)
+    idle = {name: at for name, at in memory.idle_asked.items() if now - at < patience + IDLE_WORKERS_ASK_WITHIN}
+    asked = dict.fromkeys(memory.asking, now) if keeps_idle else {}
+    since = {name: memory.idle_since.get(name, now) if name in idle else now for name in asked}
+    return replace(
+        memory,
+        surplus_since=(memory.surplus_since or now) if surplus > 0 else None,
+        no_work_since=(memory.no_work_since or now) if it.demand.is_none and not it.is_stale else None,
+        idle_since={**{name: memory.idle_since.get(name, now) for name in idle}, **since} if keeps_idle else {},
+        idle_asked={**idle, **asked} if keeps_idle else {},
+    )
+
+
+def _going(it: _Situation, renewing: Renewal, surplus: int) -> Going:
+    """Who goes: old instances that are replaced, and whoever is too many. What is held stays."""
+    retiring = rollout.retire(it.config, it.view, renewing, Demand() if it.is_stale else it.demand, it.now)
+    if it.is_stale:
+        return retiring
+    kept = it.view.marked(MarkKind.HOLD) | (
+        {each.instance_id for each in renewing.old} if renewing.is_active else set()
+    )
+    free = [each for each in it.view.usable if each.instance_id not in kept]
+    ordered = lifecycle.leaving_order(free, it.view.drifted_ids)
+    shrinking = lifecycle.shrink(it.config, ordered, it.memory, surplus, it.demand, now=it.now)
+    return Going(
+        (*retiring.terminations, *shrinking.terminations),
+        (*retiring.reasons, *shrinking.reasons),
+        {**retiring.drains, **shrinking.drains},
+        (*retiring.looks, *shrinking.looks),
+    )
+
+
+def _failing(view: View) -> tuple[PlannedTermination, ...]:
+    return tuple(
+        PlannedTermination(each.instance.region, each.instance.instance_id, each.why) for each in view.failures
+    )
+
+
+def _paced(it: _Situation, ends: Sequence[PlannedTermination]) -> tuple[tuple[PlannedTermination, ...], bool]:
+    """As many terminations as this minute allows, and whether there are more."""
+    limits = it.config.policies.brakes
+    _, left = brakes.left_of_minute(it.memory.moved, limits.launches_per_minute, limits.terminations_per_minute, it.now)
+    return tuple(ends[:left]), len(ends) > left
+
+
+def _more_ends_at(it: _Situation) -> datetime:
+    return brakes.more_at(it.memory.moved, it.now, launches=False)
+
+
+# --- launching --------------------------------------------------------------------------------------------------------
+
+
+def _place(it: _Situation, wanted: int) -> Placement:
     if wanted == 0:
         return Placement()
-    headroom = view.bounds.max_capacity - view.supply.actual - view.supply.stopping
-    load = load_of(view.usable, view.memory.intents)
-    return place(config.launch_specs, wanted, headroom, load, view.memory.refusals, now=now)
+    load = load_of(it.view.usable, it.memory.intents)
+    # What is leaving or of no use takes room below a cap as well.
+    caps = free_below(it.config.caps, it.view.present, it.memory.intents)
+    return place(it.config.launch_specs, wanted, load, _limits(it, caps), it.now)
 
 
-def _desired(view: _View, demand: Demand, surplus: int) -> int:
-    """What there should be: the scale-in target while there is a surplus, else what scaling up leads to."""
-    if surplus > 0:
-        return capacity.scale_in_target(view.bounds, demand)
-    growing = view.supply.live + max(view.supply.requested, capacity.needed(view.bounds, view.supply, demand))
-    return max(view.bounds.min_capacity, min(view.bounds.max_capacity, math.ceil(growing)))
+def _limits(it: _Situation, caps: tuple[tuple[Cap, int], ...]) -> Limits:
+    memory, policies = it.memory, it.config.policies
+    under_way = Counter({each.settings_hash: 0 for each in it.config.launch_specs})
+    for boot in memory.boots:
+        under_way[boot.settings_hash] += len(boot.instance_ids)
+    for intent in memory.intents:
+        under_way[intent.settings_hash] += intent.count if not intent.instance_ids else 0
+    left, _ = brakes.left_of_minute(memory.moved, policies.brakes.launches_per_minute, 0, it.now)
+    return Limits(
+        headroom=it.bounds.max_capacity - it.view.supply.everything,
+        budgets={each.key: each for each in it.fleet.budgets},
+        refusals={each.key: each for each in memory.refusals},
+        brakes=brakes.tripped(memory.brakes),
+        proven=frozenset(memory.proven),
+        unproven=_unproven(it, under_way),
+        under_way=under_way,
+        caps=caps,
+        launches_left=left,
+        more_launches_at=brakes.more_at(memory.moved, it.now, launches=True),
+        fallback_after=policies.spot.fallback_after_seconds,
+        prices=it.fleet.prices,
+    )
 
 
-def _remember(memory: Memory, ends: Sequence[PlannedTermination], fleet: Fleet, now: datetime) -> Memory:
-    until = now + timedelta(seconds=LAGS_TO_REMEMBER * fleet.list_lag_seconds)
-    new = tuple(Ended(each.instance_id, until) for each in ends)
-    return replace(memory, ended=(*memory.ended, *new), asking=())
+def _unproven(it: _Situation, under_way: Counter[str]) -> int | None:
+    """Instances that settings may still launch of which none has come up: the brake's budget less what it has cost."""
+    if it.config.policies.lifecycle.registration_timeout_seconds is None:
+        return None
+    flying = sum(count for key, count in under_way.items() if key not in it.memory.proven)
+    failed = max((each.failures for each in it.memory.brakes if each.key == brakes.WHOLE), default=0)
+    return max(0, it.config.policies.brakes.unproven_instances - flying - failed)
 
 
-def _state(
-    view: _View, placement: Placement, launches: Sequence[PlannedLaunch], ends: Sequence[PlannedTermination]
-) -> WmState:
-    if placement.unplaced and any(each.outcome in NEEDS_A_PERSON for each in placement.refusals):
+def _launches(it: _Situation, placement: Placement, wanted: int) -> tuple[PlannedLaunch, ...]:
+    work = f"{it.demand.pending} pending and {it.demand.running} running, minimum {it.bounds.min_capacity}"
+    why = f"work {work}" if wanted else "replaces what is out of date"
+    return tuple(PlannedLaunch(each.spec, each.count, it.fleet.settle_seconds, why) for each in placement.shares)
+
+
+def _scaled(placement: Placement, wanted: int) -> tuple[int, int]:
+    """Slots and instances launched, none where all of them are replacements."""
+    return (placement.capacity, sum(each.count for each in placement.shares)) if wanted else (0, 0)
+
+
+def _unplaced(placement: Placement, wanted: int) -> int:
+    """Of the slots that found no place those that the work waits for, not replacements."""
+    return min(placement.unplaced, wanted)
+
+
+# --- what is said and remembered --------------------------------------------------------------------------------------
+
+
+def _bounds_reasons(it: _Situation) -> tuple[Reason, ...]:
+    reasons = explain.scheduled(it.scheduled)
+    if it.is_stale and it.config.demand_max_age_seconds is not None:
+        return (*reasons, explain.stale(it.demand, it.config.demand_max_age_seconds, it.now))
+    return reasons
+
+
+def _desired(it: _Situation, demand: Demand, surplus: int) -> int:
+    """What there should be: the target while there is a surplus, else what scaling up leads to."""
+    if surplus > 0 or it.is_stale:
+        return it.target
+    supply = it.view.supply
+    growing = supply.live + max(supply.requested, capacity.needed(it.bounds, supply, demand))
+    return max(it.bounds.min_capacity, min(it.bounds.max_capacity, math.ceil(growing)))
+
+
+def _remember(
+    it: _Situation,
+    memory: Memory,
+    going: Going,
+    launches: Sequence[PlannedLaunch],
+    ends: Sequence[PlannedTermination],
+) -> Memory:
+    """Memory after the decision: who was ended, who drains, and how much was moved within the last minute."""
+    ended_ids = {each.instance_id for each in ends}
+    until = it.now + timedelta(seconds=LAGS_TO_REMEMBER * it.fleet.list_lag_seconds)
+    since = {each.instance_id: each for each in memory.marks if each.kind is MarkKind.DRAIN}
+    others = tuple(
+        each
+        for each in memory.marks
+        # A failure is remembered until it is gone, lest it count as up where its end takes several attempts.
+        if each.kind is MarkKind.FAILED or (each.kind is not MarkKind.DRAIN and each.instance_id not in ended_ids)
+    )
+    drains = tuple(
+        since.get(name, Mark(name, MarkKind.DRAIN, it.now, why))
+        for name, why in going.drains.items()
+        if name not in ended_ids
+    )
+    moved = Moved(it.now, sum(each.count for each in launches), len(ends))
+    recent = tuple(each for each in memory.moved if it.now - each.at < brakes.MINUTE)
+    return replace(
+        memory,
+        ended=(*memory.ended, *(Ended(each.instance_id, until) for each in ends)),
+        asking=(),
+        marks=(*others, *drains),
+        moved=(*recent, moved) if moved.launched or moved.ended else recent,
+    )
+
+
+def _state(it: _Situation, placement: Placement, renewing: Renewal, *, is_moving: bool) -> WmState:
+    holding = [each for each in placement.causes if each.limit in HOLDS]
+    if placement.unplaced and any(each.outcome in NEEDS_A_PERSON or each.limit is Limit.BRAKE for each in holding):
         return WmState.HELD
-    if launches or ends or view.supply.requested or view.supply.stopping:
+    if renewing.is_active:
+        return WmState.HELD if renewing.is_stuck else WmState.REPLACING
+    if is_moving or it.view.supply.requested or it.view.supply.stopping:
         return WmState.SCALING
-    if placement.unplaced and placement.refusals:
-        return WmState.HELD
-    return WmState.STEADY
+    return WmState.HELD if placement.unplaced and holding else WmState.STEADY
 
 
-def _next_check(
-    config: ResolvedConfig, memory: Memory, placement: Placement, surplus: int, now: datetime
-) -> float | None:
+def _next_check(it: _Situation, memory: Memory, placement: Placement, going: Going, *, is_paced: bool) -> float | None:
     """The earliest moment at which time alone changes the decision."""
-    moments = [each.settle_after for each in memory.intents]
-    if placement.unplaced:
-        moments += [each.blocked_until for each in placement.refusals]
-    if placement.limited:
-        moments.append(now + timedelta(seconds=1))
-    if config.scale_in == "oldestFirst" and surplus > 0 and memory.surplus_since is not None:
-        moments.append(memory.surplus_since + timedelta(seconds=config.scale_in_cooldown_seconds))
-    return _soonest(moments, now)
+    moments = [*(each.settle_after for each in memory.intents), *it.view.looks, *going.looks]
+    turn = timedelta(seconds=SPREAD_SECONDS * (zlib.crc32(it.config.worker_type.encode()) % 1000) / 1000)
+    limits = [(each.limit, each.until) for each in placement.causes if each.until is not None]
+    moments += [until + turn if limit is Limit.BUDGET else until for limit, until in limits]
+    if any(each.limit is Limit.CALL for each in placement.causes):
+        moments.append(it.now + timedelta(seconds=1))
+    if is_paced:
+        moments.append(_more_ends_at(it))
+    if it.scheduled.next_change is not None:
+        moments.append(it.scheduled.next_change)
+    limit, reported_at = it.config.demand_max_age_seconds, it.demand.reported_at
+    if limit is not None and reported_at is not None:
+        moments.append(reported_at + timedelta(seconds=limit))
+    return _soonest(moments, it.now)
 
 
 def _soonest(moments: Iterable[datetime], now: datetime) -> float | None:
@@ -189,41 +350,68 @@ def _soonest(moments: Iterable[datetime], now: datetime) -> float | None:
     return min((max(1.0, (each - now).total_seconds()) for each in moments if each > now), default=None)
 
 
-def _paused(_config: ResolvedConfig, _fleet: Fleet, view: _View, demand: Demand, now: datetime) -> Decision:
+# --- other modes ------------------------------------------------------------------------------------------------------
+
+
+def _paused(it: _Situation) -> Decision:
     """Nothing is launched and nothing ended; what dies is not replaced until `resume`."""
-    surplus = view.supply.actual - capacity.scale_in_target(view.bounds, demand)
+    surplus = it.view.supply.actual - it.target
     text = "paused by an operator: nothing is launched or ended until resumed"
     return Decision(
-        at=now,
+        at=it.now,
         state=WmState.PAUSED,
-        demand=demand,
-        bounds=view.bounds,
-        counts=view.counts,
-        desired=_desired(view, demand, surplus),
-        actual=view.supply.actual,
-        memory=replace(view.memory, asking=(), surplus_since=None),
-        reasons=(*view.reasons, Reason("paused", text)),
-        next_check_seconds=_soonest((each.settle_after for each in view.memory.intents), now),
+        demand=it.demand,
+        bounds=it.bounds,
+        counts=it.view.counts,
+        desired=_desired(it, it.demand, surplus),
+        actual=it.view.supply.actual,
+        memory=replace(it.memory, asking=(), surplus_since=None, no_work_since=None),
+        reasons=(*it.view.reasons, Reason("paused", text, _waiting(it), "operator", "send resume")),
+        next_check_seconds=_soonest((each.settle_after for each in it.memory.intents), it.now),
     )
 
 
-def _drain(config: ResolvedConfig, fleet: Fleet, view: _View, demand: Demand, now: datetime) -> Decision:
+def _waiting(it: _Situation) -> int:
+    """Slots of work that nothing there takes, and nothing on its way."""
+    supply = it.view.supply
+    return max(0, it.demand.pending - max(0, supply.live - it.demand.running) - supply.requested)
+
+
+def _drain(it: _Situation) -> Decision:
     """Launch nothing, end whoever is idle; Finished when nothing is listed and no intent stands."""
-    deadline = (view.memory.mode_since or now) + timedelta(seconds=config.drain_timeout_seconds)
-    ordered = lifecycle.leaving_order(view.usable, view.drifted_ids)
-    going = lifecycle.drain(ordered, view.memory, demand, deadline, now)
-    ends = (*lifecycle.stopped(view.stopped), *going.terminations)
-    rest = bool(view.usable or view.memory.intents or view.supply.stopping)
+    memory = it.memory
+    limit = timedelta(seconds=it.config.policies.lifecycle.drain_timeout_seconds)
+    everyone = _drainable(it)
+    ordered = lifecycle.leaving_order(everyone, it.view.drifted_ids)
+    going = lifecycle.drain(ordered, memory, it.demand, (memory.mode_since or it.now) + limit, it.now)
+    ends, is_paced = (*_failing(it.view), *lifecycle.stopped(it.view.stopped), *going.terminations), False
+    if not memory.force:
+        ends, is_paced = _paced(it, ends)
+    rest = bool(everyone or memory.intents or it.view.supply.stopping or it.view.supply.lost)
+    moments = [*going.looks, *(each.settle_after for each in memory.intents)]
     return Decision(
-        at=now,
+        at=it.now,
         state=WmState.DRAINING if rest else WmState.FINISHED,
-        demand=demand,
-        bounds=view.bounds,
-        counts=view.counts,
+        demand=it.demand,
+        bounds=it.bounds,
+        counts=it.view.counts,
         desired=0,
-        actual=view.supply.actual,
-        memory=_remember(replace(view.memory, surplus_since=None), ends, fleet, now),
+        actual=it.view.supply.actual,
+        memory=_remember(it, replace(memory, surplus_since=None), Going(), (), ends),
         terminations=ends,
-        reasons=(*view.reasons, *going.reasons),
-        next_check_seconds=_soonest((deadline, *(each.settle_after for each in view.memory.intents)), now),
+        reasons=(
+            *it.view.reasons,
+            *going.reasons,
+            *explain.draining_work(_waiting(it)),
+            *([explain.termination_pace(_more_ends_at(it))] if is_paced else []),
+        ),
+        next_check_seconds=_soonest([*moments, _more_ends_at(it)] if is_paced else moments, it.now),
     )
+
+
+def _drainable(it: _Situation) -> tuple[Instance, ...]:
+    """All usable instances; by force also what is of no use but still there."""
+    if not it.memory.force:
+        return it.view.usable
+    ended_ids = {each.instance_id for each in it.memory.ended}
+    return (*it.view.usable, *(each for each in it.view.of_no_use if each.instance_id not in ended_ids))

@@ -74,7 +74,7 @@ def _proof(document: Any, schema_id: str, reference: Reference, schemas: Mapping
         if ref and not (given and _narrows(given, ref)):
             why = f"the place expects {ref}, the shared config has {given or 'no schema that is known'}"
             return Proof(name, pointer, proven=False, why=why, mismatch=bool(given))
-        if not ref and set(schema) - _ANNOTATIONS:
+        if set(schema) - _ANNOTATIONS - {"$ref"}:
             return Proof(name, pointer, proven=False, why="what may stand there has a schema of its own")
     return Proof(name, pointer, proven=True)
 

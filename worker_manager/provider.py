@@ -7,12 +7,43 @@ package, entry-point group `worker_manager.providers`) as a module attribute `KI
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from worker_manager.errors import Problem
-from worker_manager.model import Instance, LaunchRequest, LaunchResult, LaunchSpec
+from worker_manager.model import Cap, Instance, LaunchRequest, LaunchResult, LaunchSpec, Market, Offering
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one instance costs an hour; without a zone (and region) it holds wherever no other names that."""
+
+    instance_type: str
+    market: Market
+    per_hour: float
+    region: str = ""
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What is known of prices, by region, zone, instance type and market."""
+
+    per_hour: Mapping[tuple[str, str, str, Market], float] = field(default_factory=dict)
+
+    @classmethod
+    def told_by(cls, prices: Iterable[Price]) -> Self:
+        """Of two prices of the same place the later holds."""
+        return cls({(each.region, each.zone, each.instance_type, each.market): each.per_hour for each in prices})
+
+    def of(self, offering: Offering) -> float | None:
+        """Price of one instance an hour, None if unknown; the zone's wins over the region's, and that over any."""
+        for region, zone in ((offering.region, offering.zone), (offering.region, ""), ("", "")):
+            price = self.per_hour.get((region, zone, offering.instance_type, offering.market))
+            if price is not None:
+                return price
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +60,7 @@ class ProviderRecord:
         launch_calls_per_second: token bucket of launch calls per region, 0 for none.
         settle_seconds: how long after the last moment a call could be sent it may still take effect.
         list_lag_seconds: how long a launched instance may be missing from listings, or a terminated one stay in them.
+        price_table: the prices of the file that `priceTable` names.
         options: kind-specific settings, checked by the kind.
     """
 
@@ -41,6 +73,7 @@ class ProviderRecord:
     launch_calls_per_second: float = 0.0
     settle_seconds: float = 120.0
     list_lag_seconds: float = 120.0
+    price_table: tuple[Price, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -49,13 +82,16 @@ class Provider(Protocol):
 
     record: ProviderRecord
 
-    def launch(self, request: LaunchRequest, *, timeout_seconds: float) -> LaunchResult:
+    def launch(
+        self, request: LaunchRequest, *, timeout_seconds: float, still_wanted: Callable[[], bool] | None = None
+    ) -> LaunchResult:
         """Launch up to `request.count` instances, tagged at creation.
 
         Called twice with the same request: launches nothing more and gives the same ids (also when the first answer was
         lost). Partial: fewer ids than asked is success. A definite refusal is returned as its `Outcome`, not raised;
         `Outcome.UNKNOWN` means it may have taken effect. Returns within `timeout_seconds`, the bound on when the cloud
-        may still receive it. Never retries by itself.
+        may still receive it. Never retries by itself. `still_wanted` is asked right before the call, after any wait for
+        its turn: if it says no, nothing is sent and the answer is `Outcome.NOT_SENT`.
         """
 
     def list_instances(self) -> Sequence[Instance]:
@@ -71,6 +107,13 @@ class Provider(Protocol):
         Raises ProviderError if any may still live; the caller repeats the whole call.
         """
 
+    def prices(self) -> Prices:
+        """What instances cost now: the record's price table, and on top of it what the cloud tells.
+
+        Takes many calls of the cloud, so the answer is kept for minutes and never waited for by a decision. Raises
+        ProviderError; then the record's table is what is known.
+        """
+
 
 class ProviderKind(Protocol):
     """What a cloud kind brings besides its calls; pure, imports no SDK."""
@@ -84,6 +127,9 @@ class ProviderKind(Protocol):
 
     def launch_specs(self, document: dict[str, Any]) -> Sequence[LaunchSpec]:
         """All launch specs of a rendered, schema-valid document, in document order (best first where it matters)."""
+
+    def caps(self, document: dict[str, Any]) -> Sequence[Cap]:
+        """The capacities of regions and instance types that a rendered, schema-valid document limits."""
 
     def open(self, record: ProviderRecord) -> Provider:
         """Import the SDK and build the clients; no network call. Raises ConfigInvalid on wrong `options`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from worker_manager.decision import WmState
+from worker_manager.decision import Reason, WmState
 from worker_manager.state import (
     Rejection,
     Revision,
@@ -41,6 +41,9 @@ def status(state: WorkerTypeState) -> dict[str, Any]:
         "desired": state.desired,
         "actual": state.actual,
         "demand": {"pending": state.demand.pending, "claimed": state.demand.claimed},
+        "demandSource": state.demand_source or "push",
+        "demandReadAt": state.demand_read_at.isoformat() if state.demand_read_at else None,
+        "demandTrouble": state.demand_trouble,
         "live": state.counts.live,
         "requested": state.counts.requested,
         "stopping": state.counts.stopping,
@@ -56,6 +59,9 @@ def status(state: WorkerTypeState) -> dict[str, Any]:
         "open": not state.secured,
         "sharedConfigs": state.shared_revisions,
         "reasons": [each.text for each in state.reasons],
+        "why": [_reason(each) for each in state.reasons],
+        "lost": state.counts.lost,
+        "draining": state.counts.draining,
         "trouble": state.trouble,
         "configProblems": state.config_problems,
         "lastEdit": _revision(state.revisions[-1]) if state.revisions else None,
@@ -91,6 +97,54 @@ def revisions(entries: Iterable[Revision] | Iterable[ValueRevision]) -> list[dic
     return [{**_revision(each), "kept": each.kept} for each in entries]
 
 
+def _reason(each: Reason) -> dict[str, Any]:
+    """A reason for programs."""
+    return {
+        "kind": each.kind,
+        "text": each.text,
+        "slots": each.slots,
+        "owner": each.owner,
+        "nextStep": each.next_step,
+        "until": each.until.isoformat() if each.until else None,
+        "evidence": each.evidence,
+    }
+
+
+def decisions(state: WorkerTypeState) -> list[dict[str, Any]]:
+    """The query `decisions`: the last that did or changed something, oldest first, with what they were made of."""
+    return [
+        {
+            "at": each.at.isoformat(),
+            "state": each.state,
+            "demand": {"pending": each.demand.pending, "claimed": each.demand.claimed},
+            "desired": each.desired,
+            "actual": each.actual,
+            "launched": each.launched,
+            "ended": each.ended,
+            "why": [_reason(reason) for reason in each.reasons],
+        }
+        for each in state.decisions
+    ]
+
+
+def explain_instance(state: WorkerTypeState, instance_id: str) -> list[str]:
+    """The query `explain` of one instance: why it was launched, how it is marked, why it was ended."""
+    found = [each for each in state.happenings if instance_id in each.instance_ids]
+    told = [
+        f"{instance_id} was {each.what} at {each.at:%Y-%m-%d %H:%M:%S} UTC in {each.where}: {each.why}"
+        for each in found
+    ]
+    memory = state.memory
+    told += [
+        f"{instance_id} is marked {each.kind} since {each.since:%Y-%m-%d %H:%M:%S} UTC"
+        + (f": {each.why}" if each.why else "")
+        for each in memory.marks
+        if each.instance_id == instance_id
+    ]
+    told += [f"{instance_id} is not up yet" for each in memory.boots if instance_id in each.instance_ids]
+    return told or [f"nothing is remembered of {instance_id!r}: it was launched and ended too long ago, or is not ours"]
+
+
 def explain(state: WorkerTypeState) -> list[str]:
     """The query `explain`: sentences, most important first."""
     work = f"{state.demand.pending} pending"
@@ -100,6 +154,8 @@ def explain(state: WorkerTypeState) -> list[str]:
     sentences = [f"{state.name} is {shown_state(state)}: {state.actual} of {state.desired} slots, {source}."]
     if state.trouble:
         sentences.append(f"trouble: {state.trouble}")
+    if state.demand_trouble:
+        sentences.append(f"the demand cannot be read: {state.demand_trouble}")
     sentences += [f"config: {each}" for each in state.config_problems]
     sentences += [each.text for each in state.reasons]
     if state.rejected:

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import difflib
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
+from worker_manager.budgets import KEPT_CHARACTERS, MOST_BUDGETS
 from worker_manager.errors import Problem
+from worker_manager.model import Outcome
 
 MAX_SLOTS = 1_000_000
 # As schemas/common/worker-type.yml has it, and "" for none.
 OWNER = r"^[^\x00-\x1f\x7f]{0,256}$"
+# As worker_manager.budgets.place_of writes it: region/zone/type/market|family|image.
+PLACE = r"^[!-.0-{]{1,64}(/[!-.0-{]{1,64}){3}\|[ -{]{0,64}\|[ -~]{0,512}$"
+LAUNCH_KEY = r"^[!-~]{1,64}$"
+CAPABILITY = r"^[A-Za-z0-9-]{16,64}$"
 # The one member that a bare document may have beside its own.
 _PROOF = ("authorization",)
 
@@ -44,10 +50,14 @@ class Message(BaseModel):
 
 
 class SetDemand(Message):
-    """Work in slots: `pending` waits, `claimed` runs (left out where the source cannot tell)."""
+    """Work in slots: `pending` waits, `claimed` runs (left out where the source cannot tell).
+
+    Without `claimed`, `pending` is the total of both, unless `waitingOnly` says that it is what waits.
+    """
 
     pending: int = Field(ge=0, le=MAX_SLOTS)
     claimed: int | None = Field(None, ge=0, le=MAX_SLOTS)
+    waiting_only: bool = False
 
 
 class Pause(Message):
@@ -68,6 +78,50 @@ class MayGo(Message):
     """An idle worker asks whether its instance may go; the answer is binding."""
 
     instance_id: str = Field(min_length=1, max_length=200)
+
+
+class InstanceMessage(Message):
+    """Something about one instance or several, by their ids; of many instances it is best told in one message."""
+
+    instance_id: str | None = Field(None, min_length=1, max_length=200)
+    instance_ids: list[Annotated[str, Field(min_length=1, max_length=200)]] | None = Field(
+        None, min_length=1, max_length=1000
+    )
+
+    @model_validator(mode="after")
+    def _names_instances(self) -> Self:
+        if (self.instance_id is None) == (self.instance_ids is None):
+            raise ValueError("needs either instanceId or instanceIds")
+        return self
+
+    @property
+    def ids(self) -> list[str]:
+        """All ids it names."""
+        return self.instance_ids if self.instance_ids is not None else [self.instance_id or ""]
+
+
+class Registered(InstanceMessage):
+    """The worker of an instance has started and takes work."""
+
+
+class Failed(InstanceMessage):
+    """The worker of an instance gives up: the instance is ended and replaced."""
+
+
+class Interrupted(InstanceMessage):
+    """The cloud is about to take an instance away: it is replaced at once, and left to finish what it can."""
+
+
+class Hold(InstanceMessage):
+    """Neither end nor replace the instance until `release`."""
+
+
+class Quarantine(InstanceMessage):
+    """Keep the instance, for somebody to look at, and do not count on it until `release`."""
+
+
+class Release(InstanceMessage):
+    """Undo `hold` or `quarantine`."""
 
 
 class Change(Message):
@@ -144,6 +198,94 @@ class Subscribe(Message):
     subscriber: str = Field(pattern=r"^worker-type:[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
 
 
+class OfferingsStart(Message):
+    """The provider whose refusals are remembered."""
+
+    provider: str = Field(min_length=1, max_length=200)
+
+
+class Part(BaseModel):
+    """One of many in a message."""
+
+    model_config = Message.model_config
+
+
+class LaunchWish(Part):
+    """A launch that may be sent once its place lets it through."""
+
+    launch_key: str = Field(pattern=LAUNCH_KEY)
+    place: str = Field(pattern=PLACE)
+    count: int = Field(ge=1, le=MAX_SLOTS)
+
+
+class LetThrough(Message):
+    """Launches that ask to be sent; one that may is the probe of its place for so many seconds, or until answered."""
+
+    launches: list[LaunchWish] = Field(min_length=1, max_length=MOST_BUDGETS)
+    seconds: float = Field(gt=0, le=3600)
+
+
+class LaunchAnswer(LaunchWish):
+    """How a launch ended at its place: `launched` of `count` instances."""
+
+    launched: int = Field(ge=0, le=MAX_SLOTS)
+    outcome: Outcome = Field(strict=False)
+    message: str = Field("", max_length=KEPT_CHARACTERS)
+    code: str = Field("", max_length=KEPT_CHARACTERS)
+
+
+class LaunchAnswers(Message):
+    """How launches ended; sent by worker processes."""
+
+    answers: list[LaunchAnswer] = Field(min_length=1, max_length=MOST_BUDGETS)
+
+
+class Forget(Message):
+    """Forget what refused, as if it never had: the place of this key, or all of them where none is given."""
+
+    key: str = Field("", max_length=1000)
+
+
+class DemandStart(Message):
+    """The demand source to read, by its normalized settings."""
+
+    settings: dict[str, Any]
+
+
+class DemandSubscribe(Subscribe):
+    """A worker type wants to hear of a demand source; every reading it is told must repeat its `capability`.
+
+    `maxAgeSeconds` is the age at which it no longer trusts a reading, left out where that never happens.
+    """
+
+    capability: str = Field(pattern=CAPABILITY, repr=False)
+    max_age_seconds: float | None = Field(None, ge=0, strict=False)
+
+
+class DemandUnsubscribe(Subscribe):
+    """A worker type no longer wants to hear of a demand source."""
+
+    capability: str = Field(pattern=CAPABILITY, repr=False)
+
+
+class DemandRead(Message):
+    """What a demand source said at `readAt`: slots, or the `error` for which there are none."""
+
+    source: str = Field(min_length=1, max_length=100)
+    capability: str = Field(pattern=CAPABILITY, repr=False)
+    read_at: AwareDatetime = Field(strict=False)
+    pending: int | None = Field(None, ge=0, le=MAX_SLOTS)
+    claimed: int | None = Field(None, ge=0, le=MAX_SLOTS)
+    waiting_only: bool = False
+    error: str = Field("", max_length=500)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> DemandRead:
+        if (self.pending is None) == (not self.error):
+            raise ValueError("give pending, or the error for which there is no number")
+        return self
+
+
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
@@ -169,14 +311,22 @@ def _long_form(model: type[Message], data: Any) -> Any:
             return {member: {name: data[name] for name in data if name not in _PROOF}, **_proof(data)}
     if model is EditValue and not (isinstance(data, dict) and ("value" in data or {"name", "schema"} <= set(data))):
         return {"value": data}
-    if model is SetDemand and type(data) is int:
-        return {"pending": data}
-    if model is Restore and type(data) is int:
-        return {"revision": data}
-    if model in (Pause, Resume, Drain) and isinstance(data, str):
-        return {"reason": data}
-    if model is MayGo and isinstance(data, str):
-        return {"instanceId": data}
+    return _bare(model, data)
+
+
+def _bare(model: type[Message], data: Any) -> Any:
+    """The long form of a bare number, text or list."""
+    main: list[tuple[type[Any], tuple[type[Message], ...], str]] = [
+        (int, (SetDemand,), "pending"),
+        (int, (Restore,), "revision"),
+        (str, (Pause, Resume, Drain), "reason"),
+        (str, (MayGo, InstanceMessage), "instanceId"),
+        (str, (Forget,), "key"),
+        (list, (InstanceMessage,), "instanceIds"),
+    ]
+    for kind, models, member in main:
+        if type(data) is kind and issubclass(model, models):
+            return {member: data}
     return data
 
 

@@ -42,6 +42,11 @@ def report_demand(name: str) -> str:
     return f"{_PREFIX}report-demand:{name}"
 
 
+def report_worker(name: str) -> str:
+    """The scope to tell a worker type that workers registered, failed or are interrupted; managing it will do too."""
+    return f"{_PREFIX}report-worker:{name}"
+
+
 def _covers(held: str, wanted: str) -> bool:
     if not held.endswith("*"):
         return held == wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,10 +12,13 @@ from pydantic.alias_generators import to_camel
 
 from worker_manager.errors import ConfigInvalid, Problem
 from worker_manager.kinds import kind
-from worker_manager.provider import ProviderRecord
+from worker_manager.prices import price_table
+from worker_manager.provider import Price, ProviderRecord
 from worker_manager.reading import Node, Place, locate, read
-from worker_manager.shape import clip, pointer_join, shape_problems
+from worker_manager.shape import Problems, clip, pointer_join, shape_problems
 from worker_manager.templates import did_you_mean
+
+_TABLE = "/providers/{}/priceTable"
 
 
 class _Record(BaseModel):
@@ -30,6 +34,7 @@ class _Record(BaseModel):
     launch_calls_per_second: float = Field(0.0, ge=0)
     settle_seconds: float = Field(120.0, gt=0, le=3600)
     list_lag_seconds: float = Field(120.0, gt=0, le=3600)
+    price_table: str = ""
     options: dict[str, Any] = {}
 
 
@@ -41,21 +46,60 @@ class _File(BaseModel):
 
 def load_providers(path: Path, deployment: str) -> Mapping[str, ProviderRecord]:
     """Records by name. Raises ConfigInvalid with every problem, each message beginning with its place in the file."""
+    root = _read(path)
+    try:
+        records = provider_records(root.value, deployment)
+    except ConfigInvalid as error:
+        raise _placed_error(path, root, error) from error
+    if missing := missing_price_tables(path, root.value):
+        raise _placed_error(path, root, ConfigInvalid(missing))
+    prices = {at: load_price_table(each) for at, each in named_price_tables(path, root.value).items()}
+    return {
+        each.name: replace(each, price_table=prices.get(_TABLE.format(index), ()))
+        for index, each in enumerate(records.values())
+    }
+
+
+def named_price_tables(path: Path, data: Any) -> Mapping[str, Path]:
+    """The price tables that a right providers file at `path` names, by the pointer to their names in it."""
+    return {
+        _TABLE.format(index): path.parent / record["priceTable"]
+        for index, record in enumerate(data["providers"])
+        if record.get("priceTable")
+    }
+
+
+def load_price_table(path: Path) -> tuple[Price, ...]:
+    """The prices of a table. Raises ConfigInvalid with every problem, each message beginning with its place."""
+    root = _read(path)
+    try:
+        return price_table(root.value)
+    except ConfigInvalid as error:
+        raise _placed_error(path, root, error) from error
+
+
+def missing_price_tables(path: Path, data: Any) -> Problems:
+    """The price tables that a providers file names and that are no files."""
+    words = "there is no file {!r}; name a price table, relative to the folder of this file"
+    named = named_price_tables(path, data).items()
+    return tuple(Problem(at, words.format(str(each)), "unreadable") for at, each in named if not each.is_file())
+
+
+def _read(path: Path) -> Node:
     try:
         root, faults = read(path.read_bytes().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigInvalid([Problem("", f"{path}: cannot be read: {error}", "unreadable")]) from error
     if faults:
         raise ConfigInvalid(_placed(path, each.place, Problem("", each.message, each.rule)) for each in faults)
-    root = root or Node(None, Place(1, 1))
-    try:
-        return provider_records(root.value, deployment)
-    except ConfigInvalid as error:
-        raise ConfigInvalid(_placed(path, _place(root, each), each) for each in error.problems) from error
+    return root or Node(None, Place(1, 1))
 
 
 def provider_records(data: Any, deployment: str) -> Mapping[str, ProviderRecord]:
-    """Records by name, of what a providers file holds. Raises ConfigInvalid with every problem."""
+    """Records by name, of what a providers file holds, without the prices of the files it names.
+
+    Raises ConfigInvalid with every problem.
+    """
     try:
         records = _File.model_validate(data).providers
     except ValidationError as error:
@@ -65,7 +109,9 @@ def provider_records(data: Any, deployment: str) -> Mapping[str, ProviderRecord]
     )
     if problems:
         raise ConfigInvalid(problems)
-    return {each.name: ProviderRecord(deployment=deployment, **each.model_dump()) for each in records}
+    return {
+        each.name: ProviderRecord(deployment=deployment, **each.model_dump(exclude={"price_table"})) for each in records
+    }
 
 
 def _wrong_record(records: list[_Record], index: int, record: _Record) -> Iterator[Problem]:
@@ -92,6 +138,10 @@ def _problem(error: Mapping[str, Any]) -> Problem:
 
 def _place(root: Node, problem: Problem) -> Place | None:
     return locate(root, problem.pointer, at_key=problem.rule == "unknown-key") if problem.pointer else None
+
+
+def _placed_error(path: Path, root: Node, error: ConfigInvalid) -> ConfigInvalid:
+    return ConfigInvalid(_placed(path, _place(root, each), each) for each in error.problems)
 
 
 def _placed(path: Path, place: Place | None, problem: Problem) -> Problem:

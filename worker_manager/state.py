@@ -13,13 +13,17 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from worker_manager.decision import Counts, Reason, WmState
-from worker_manager.memory import Memory, Mode
+from worker_manager.budgets import Budgets
+from worker_manager.decision import Counts, Decision, Reason, WmState
+from worker_manager.memory import Memory, Mode, Report
 from worker_manager.model import Demand
 from worker_manager.proofs import Proof
 
 KEPT_NOTES = 10
 KEPT_ANSWERS = 100
+KEPT_DECISIONS = 20
+KEPT_REASONS = 12
+KEPT_INSTANCES = 2000
 KEPT_REVISIONS = 50
 # Other clocks may call a token good for some time after it expired by ours.
 SPENT_KEPT_SECONDS = 3600.0
@@ -77,6 +81,32 @@ class Event:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Instances that were launched or ended together, and why; `where` is the offering's key or the region."""
+
+    at: datetime
+    what: str
+    why: str
+    where: str = ""
+    launch_key: str = ""
+    instance_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A decision as it is remembered: what it was made of, what it did, and why."""
+
+    at: datetime
+    state: WmState
+    demand: Demand
+    desired: int
+    actual: int
+    launched: int
+    ended: int
+    reasons: tuple[Reason, ...]
+
+
 @dataclass
 class WorkerTypeState:
     """Carried state of a WorkerType workflow.
@@ -91,6 +121,14 @@ class WorkerTypeState:
         references: of every reference, whether any future value fits.
         secured: whether messages must be signed, as the last activity that knows found.
         spent: tokens that were used, by id, with the time (epoch seconds) at which they expire.
+        reports: what was said of instances since the last decision.
+        happenings: launches and ends of late, for `explain`. decisions: the last ones that did or changed something.
+        demand_source: id of the workflow that reads the demand, "" where it is pushed.
+        demand_max_age_seconds: what that source was told of the age at which a reading is stale.
+        demand_left: sources followed before, that have not yet been told.
+        demand_capability: what whoever tells a reading must repeat.
+        demand_read_at: when the last reading of this source was begun.
+        demand_trouble: why the source cannot be read, "" when it can.
     """
 
     name: str
@@ -129,6 +167,15 @@ class WorkerTypeState:
     references: list[Proof] = field(default_factory=list)
     secured: bool = False
     spent: dict[str, float] = field(default_factory=dict)
+    reports: list[Report] = field(default_factory=list)
+    happenings: list[Happening] = field(default_factory=list)
+    decisions: list[Kept] = field(default_factory=list)
+    demand_source: str = ""
+    demand_max_age_seconds: float | None = None
+    demand_left: list[str] = field(default_factory=list)
+    demand_capability: str = field(default="", repr=False)
+    demand_read_at: datetime | None = None
+    demand_trouble: str = ""
 
 
 @dataclass
@@ -164,6 +211,35 @@ class SharedConfigState:
         return kept_revision(self.values, revision) or self.values[-1]
 
 
+@dataclass
+class OfferingsState:
+    """Carried state of an Offerings workflow: what is remembered of a provider's places that refused."""
+
+    provider: str
+    budgets: Budgets = ()
+    rejections: list[Rejection] = field(default_factory=list)
+    secured: bool = False
+    spent: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DemandSubscriber:
+    """A worker type that hears of a demand source; `max_age_seconds` is None where no reading is too old for it."""
+
+    capability: str = field(repr=False)
+    max_age_seconds: float | None = None
+
+
+@dataclass
+class DemandState:
+    """Carried state of a Demand workflow: the source's normalized settings, and subscribers by workflow id."""
+
+    settings: dict[str, Any]
+    subscribers: dict[str, DemandSubscriber] = field(default_factory=dict)
+    trouble: str = ""
+    rejections: list[Rejection] = field(default_factory=list)
+
+
 def keep(entries: list[Any], entry: Any) -> None:
     """Append to one of the short logs, dropping the oldest."""
     entries.append(entry)
@@ -171,6 +247,39 @@ def keep(entries: list[Any], entry: Any) -> None:
 
 
 AnyRevision = TypeVar("AnyRevision", Revision, ValueRevision)
+
+
+def happened(state: WorkerTypeState, happening: Happening) -> None:
+    """Remember a launch or an end; the oldest go when there are too many instances to remember."""
+    state.happenings.append(happening)
+    left = KEPT_INSTANCES
+    for index in range(len(state.happenings) - 1, -1, -1):
+        left -= max(1, len(state.happenings[index].instance_ids))
+        if left < 0:
+            del state.happenings[: index + 1]
+            return
+
+
+def keep_decision(state: WorkerTypeState, decision: Decision) -> None:
+    """Remember a decision, unless it says the same as the last one that is remembered and does nothing."""
+    launched, ended = sum(each.count for each in decision.launches), len(decision.terminations)
+    kept = Kept(
+        decision.at,
+        decision.state,
+        decision.demand,
+        decision.desired,
+        decision.actual,
+        launched,
+        ended,
+        tuple(replace(each, evidence={}) for each in decision.reasons[:KEPT_REASONS]),
+    )
+    last = state.decisions[-1] if state.decisions else None
+    kinds = {each.kind for each in kept.reasons}
+    is_same = last is not None and (last.state, last.desired) == (kept.state, kept.desired)
+    if last is not None and is_same and not (launched or ended) and {each.kind for each in last.reasons} == kinds:
+        return
+    state.decisions.append(kept)
+    del state.decisions[:-KEPT_DECISIONS]
 
 
 def kept_revision(revisions: Iterable[AnyRevision], number: int) -> AnyRevision | None:
@@ -224,3 +333,5 @@ def remember_answer(answers: dict[str, Any], update_id: str, answer: Any) -> Non
 # Built once: workflow modules are imported anew for every workflow, this one is not.
 WORKER_TYPE = TypeAdapter(WorkerTypeState)
 SHARED_CONFIG = TypeAdapter(SharedConfigState)
+DEMAND = TypeAdapter(DemandState)
+OFFERINGS = TypeAdapter(OfferingsState)

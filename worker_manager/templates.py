@@ -165,9 +165,10 @@ def unknown_references(found: Inspection, given: Iterable[str], known_names: Ite
 
 
 def _name_hint(name: str, known: list[str]) -> str:
-    hyphenated = next((each for each in known if each.startswith(name + "-")), None)
+    hyphenated = [each for each in known if each.startswith(name + "-")]
     if hyphenated:
-        return f'; within an expression write context["{hyphenated}"], for the name has hyphens'
+        which = hyphenated[0] if len(hyphenated) == 1 else f"{name}-..."
+        return f'; within an expression write context["{which}"], for the name has hyphens'
     return did_you_mean(name, known)
 
 

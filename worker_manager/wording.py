@@ -89,6 +89,13 @@ def _bound(words: str) -> Callable[[Breach], str]:
     return say
 
 
+def _any_of(breach: Breach) -> str:
+    names = [name for each in breach.expected for name in each.get("required", ())]
+    if len(names) != len(breach.expected):
+        return f"fits none of the {len(breach.expected)} forms it may have{explained(breach.schema)}"
+    return f"needs {' or '.join(map(repr, names))}{explained(breach.schema)}"
+
+
 def _pattern(breach: Breach) -> str:
     return f"{_given(breach)} does not have the right form{explained(breach.schema)}"
 
@@ -102,6 +109,7 @@ _SENTENCES: dict[str, Callable[[Breach], str]] = {
     "enum": _enum,
     "const": lambda breach: f"must be {clip(breach.expected)}{explained(breach.schema)}",
     "not": _not,
+    "anyOf": _any_of,
     "pattern": _pattern,
     "uniqueBy": _own_words,
     "prefixedBy": _own_words,

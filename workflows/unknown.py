@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from worker_manager.requests import did_you_mean
 
-KNOWN_TYPES = ["WorkerType", "SharedConfig", "Inventory"]
+KNOWN_TYPES = ["WorkerType", "SharedConfig", "Inventory", "Offerings"]
 
 
 @workflow.defn(dynamic=True)

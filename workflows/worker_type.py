@@ -8,6 +8,7 @@ intent is always recorded before its launch, and a run is continued as new only 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,9 +23,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.fleet import DecideInput, DecideResult, FleetActivities, LaunchBatch, Terminations
     from worker_manager import report
     from worker_manager.decision import Decision, WmState
+    from worker_manager.demand.contract import PUSH
     from worker_manager.memory import Intent
     from worker_manager.model import LaunchRequest, LaunchResult, Outcome
-    from worker_manager.state import WORKER_TYPE
+    from worker_manager.state import WORKER_TYPE, Happening, happened, keep_decision
 from workflows.alarm import Alarm
 from workflows.failures import reason_of
 from workflows.requests import RENEW_AT_EVENTS, Refused
@@ -43,6 +45,7 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
     def __init__(self, *args: Any) -> None:
         super().__init__(args)
         self.alarm = Alarm(self._ring)
+        self.asked_of = 0  # reports that the decision under way was told of
 
     @workflow.run
     async def run(self, *args: Any) -> dict[str, Any]:
@@ -71,6 +74,7 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
                 await self._pass()
             if self.state.finishing and self.state.state is WmState.FINISHED:
                 self.show()
+                await self._leave()
                 await self._answer_the_rest()
                 return
             if self._is_long():
@@ -97,6 +101,7 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
             self._record(result.decision)
             self._answer_asking(question.memory.asking, result.decision)
             await self._execute(result.decision)
+            await self._follow(result.demand, result.demand_max_age_seconds)
         except ActivityError as error:
             self._note_failure(error)
 
@@ -113,7 +118,15 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
         state = self.state
         self.heard_of.clear()
         asking = tuple(instance_id for _, instance_id in self._asking())
-        memory = replace(state.memory, mode=state.mode, mode_since=state.mode_since, force=state.force, asking=asking)
+        memory = replace(
+            state.memory,
+            mode=state.mode,
+            mode_since=state.mode_since,
+            force=state.force,
+            asking=asking,
+            reports=(*state.memory.reports, *state.reports),
+        )
+        self.asked_of = len(state.reports)
         return DecideInput(
             worker_type=state.name,
             document=state.document,
@@ -128,7 +141,9 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
         batch = self._intend(decision)
         self.show()
         self.alarm.set(_seconds_to_next_look(decision), "look again")
-        outcomes = await asyncio.gather(self._launch(batch), self._terminate(decision), return_exceptions=True)
+        outcomes = await asyncio.gather(
+            self._launch(batch, decision), self._terminate(decision), return_exceptions=True
+        )
         for each in outcomes:  # only now: neither may still be in flight when the next pass begins
             if each is not None:
                 raise each
@@ -136,6 +151,8 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
     def _record(self, decision: Decision) -> None:
         state = self.state
         state.memory = decision.memory
+        del state.reports[: self.asked_of]
+        keep_decision(state, decision)
         state.state = decision.state
         state.desired, state.actual = decision.desired, decision.actual
         state.counts = decision.counts
@@ -149,13 +166,15 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
             key = str(workflow.uuid4())
             offering = launch.spec.offering
             settled = now + timedelta(seconds=launch.settle_seconds)
-            intents.append(Intent(key, offering.key, launch.count, offering.capacity, now, settled))
+            intent = Intent(key, offering.key, launch.count, offering.capacity, now, settled)
+            spec = launch.spec
+            intents.append(replace(intent, settings_hash=spec.settings_hash, family=offering.family, image=spec.image))
             batch.append(LaunchRequest(key, state.name, launch.spec, launch.count))
             state.actual += launch.count * offering.capacity
         state.memory = replace(state.memory, intents=(*state.memory.intents, *intents))
         return LaunchBatch(tuple(batch))
 
-    async def _launch(self, batch: LaunchBatch) -> None:
+    async def _launch(self, batch: LaunchBatch, decision: Decision) -> None:
         if not batch.requests:
             return
         results = await workflow.execute_activity_method(
@@ -166,12 +185,23 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
             **options.LAUNCH,
         )
         self.state.memory = replace(self.state.memory, results=(*self.state.memory.results, *results))
+        self._note_launched(batch, results, decision)
         count = sum(len(each.instance_ids) for each in results)
         self.state.launched += count
         asked = sum(each.count for each in batch.requests)
         self._log(f"launched {count} of {asked}: {_launch_summary(batch.requests).removeprefix('launch ')}")
         if any(_fell_short(each, batch) for each in results):
             self.woken = True
+
+    def _note_launched(self, batch: LaunchBatch, results: Sequence[LaunchResult], decision: Decision) -> None:
+        by_key = {each.launch_key: each for each in results}
+        for request, launch in zip(batch.requests, decision.launches, strict=True):
+            result = by_key.get(request.launch_key)
+            if result is not None and result.instance_ids:
+                where, key = request.spec.offering.key, request.launch_key
+                happened(
+                    self.state, Happening(decision.at, "launched", launch.why, where, key, tuple(result.instance_ids))
+                )
 
     async def _terminate(self, decision: Decision) -> None:
         ends = decision.terminations
@@ -191,6 +221,9 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
             self.state.memory = replace(self.state.memory, ended=left)
             raise
         self.state.terminated += len(ends)
+        for why, region in dict.fromkeys((each.why, each.region) for each in ends):
+            gone = tuple(each.instance_id for each in ends if (each.why, each.region) == (why, region))
+            happened(self.state, Happening(decision.at, "ended", why, region, "", gone))
         self._log(f"terminated {len(ends)}: {ends[0].why}")
 
     def _note_failure(self, error: ActivityError) -> None:
@@ -201,6 +234,10 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
         self.alarm.set(wait, "try again after a failure")
 
     # --- ends of a run ----------------------------------------------------------------------------------------------
+
+    async def _leave(self) -> None:
+        with contextlib.suppress(ActivityError):  # the source notices by itself, when it has something to tell
+            await self._follow({"source": PUSH}, None)
 
     async def _answer_the_rest(self) -> None:
         while self.requests or not workflow.all_handlers_finished():

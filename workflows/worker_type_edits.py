@@ -6,7 +6,7 @@ shared configs which are edited meanwhile are checked against it, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from temporalio import workflow
@@ -16,15 +16,21 @@ with workflow.unsafe.imports_passed_through():
     from activities import options
     from activities.authorizing import Author, Signature
     from activities.configs import Admission, AuthorizationCheck, ConfigActivities, WorkerTypeCheck
+    from activities.demand import DemandActivities, Following
     from worker_manager.decision import Decision
+    from worker_manager.demand.contract import PUSH, source_id
     from worker_manager.documents import merge_patch
     from worker_manager.errors import Problem
-    from worker_manager.requests import Change, Edit, MayGo, Patch, Restore, SetDemand
-    from worker_manager.scopes import manage_worker_type, report_demand
+    from worker_manager.requests import Change, Edit, Failed, Interrupted, MayGo, Patch, Registered, Restore, SetDemand
+    from worker_manager.scopes import manage_worker_type, report_demand, report_worker
     from worker_manager.state import Revision, keep_revision
 from workflows.failures import reason_of
 from workflows.requests import Refused, Request, earlier_revision, refuse_conflict, spend_token
 from workflows.worker_type_messages import WorkerTypeMessages, template_time
+
+# A demand source is asked again to tell its readings, as its workflow may have ended: at rest, and when they stay away.
+FOLLOW_AGAIN_SECONDS = 900.0
+MISSED_AFTER_SECONDS = 60.0
 
 
 class WorkerTypeEdits(WorkerTypeMessages):
@@ -33,6 +39,7 @@ class WorkerTypeEdits(WorkerTypeMessages):
     def __init__(self, args: Sequence[Any]) -> None:
         super().__init__(args)
         self.refreshed_at = 0.0
+        self.followed_at = 0.0
 
     # --- configs ----------------------------------------------------------------------------------------------------
 
@@ -121,6 +128,41 @@ class WorkerTypeEdits(WorkerTypeMessages):
                 text = f"stays {mine!r} for ever; start another worker type and drain this one"
                 raise Refused.for_problems((Problem(f"/{member}", text, "fixed"),))
 
+    # --- demand -----------------------------------------------------------------------------------------------------
+
+    async def _follow(self, demand: Mapping[str, Any], max_age_seconds: float | None) -> None:
+        """Hear of the source that the config names, and of no other. Raises ActivityError; then it is still to be done.
+
+        What is recorded before the call lets a reading in that comes before the call's answer.
+        """
+        state, source = self.state, "" if demand["source"] == PUSH else source_id(demand)
+        if source != state.demand_source:
+            state.demand_left += [state.demand_source] if state.demand_source else []
+            state.demand_source, state.demand_read_at, state.demand_trouble = source, None, ""
+            self.followed_at = 0.0
+            self._log(f"demand is read from {source}" if source else "demand is pushed")
+        if max_age_seconds != state.demand_max_age_seconds:
+            state.demand_max_age_seconds, self.followed_at = max_age_seconds, 0.0
+        if not state.demand_left and not (source and self._is_to_follow()):
+            return
+        state.demand_capability = state.demand_capability or str(workflow.uuid4())
+        left = tuple(each for each in state.demand_left if each != source)
+        wanted = dict(demand) if source else None
+        await workflow.execute_activity_method(
+            DemandActivities.follow,
+            Following(workflow.info().workflow_id, state.demand_capability, wanted, max_age_seconds, left),
+            task_queue=options.WORKFLOW_QUEUE,
+            summary=f"hear of {source}" if source else f"no longer hear of {', '.join(left)}",
+            **options.CHECK,
+        )
+        state.demand_left, self.followed_at = [], workflow.time()
+
+    def _is_to_follow(self) -> bool:
+        state, now = self.state, workflow.time()
+        read_at = state.demand_read_at.timestamp() if state.demand_read_at else 0.0
+        is_missed = state.demand_max_age_seconds is not None and now - read_at > state.demand_max_age_seconds
+        return now - self.followed_at > (MISSED_AFTER_SECONDS if is_missed else FOLLOW_AGAIN_SECONDS)
+
     # --- requests ---------------------------------------------------------------------------------------------------
 
     async def _answer_requests(self) -> None:
@@ -153,8 +195,11 @@ class WorkerTypeEdits(WorkerTypeMessages):
 
     async def _authorize(self, request: Request) -> Author:
         """Who sent a message that no check of a config verifies. Raises Refused."""
-        demand = isinstance(request.message, SetDemand | MayGo)
-        scopes = (report_demand(self.state.name),) if demand else ()
+        scopes: tuple[str, ...] = ()
+        if isinstance(request.message, SetDemand | MayGo):
+            scopes = (report_demand(self.state.name),)
+        elif isinstance(request.message, Registered | Failed | Interrupted):
+            scopes = (report_worker(self.state.name),)
         verdict = await workflow.execute_activity_method(
             ConfigActivities.authorize,
             AuthorizationCheck(

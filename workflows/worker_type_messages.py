@@ -21,8 +21,10 @@ with workflow.unsafe.imports_passed_through():
     from worker_manager.model import Demand
     from worker_manager.requests import (
         HEADER_TOKEN,
+        DemandRead,
         Drain,
         Edit,
+        InstanceMessage,
         MayGo,
         Message,
         MessageInvalid,
@@ -39,11 +41,13 @@ with workflow.unsafe.imports_passed_through():
 from workflows import attributes
 from workflows.messages import NOTHING, header_token, parse, readable, signature
 from workflows.requests import Refused, Request, check_shape, received
+from workflows.worker_type_instances import INSTANCE_MODELS, InstanceMessages
 
 ID_PREFIX = "worker-type:"
 
 MODELS: dict[str, type[Message]] = {
     "apply_config": Edit,
+    **INSTANCE_MODELS,
     "drain": Drain,
     "may_go": MayGo,
     "patch_config": Patch,
@@ -52,13 +56,13 @@ MODELS: dict[str, type[Message]] = {
     "resume": Resume,
     "set_demand": SetDemand,
 }
-SIGNALS = [*MODELS, "wake", "shared_config_changed"]
-QUERIES = ["config", "explain", "instances", "revisions", "status"]
+SIGNALS = [*MODELS, "wake", "shared_config_changed", "demand_read"]
+QUERIES = ["config", "decisions", "explain", "instances", "revisions", "status"]
 # Names of shared configs that a worker type hears of; more than any document may refer to.
 MAX_HEARD_OF = 1000
 
 
-class WorkerTypeMessages:
+class WorkerTypeMessages(InstanceMessages):
     """State and handlers of the WorkerType workflow."""
 
     def __init__(self, args: Sequence[Any]) -> None:
@@ -204,6 +208,22 @@ class WorkerTypeMessages:
         self.heard_of.add(change.name)  # even what seems old: a lie about a later revision may have come before it
         self.woken = True
 
+    @workflow.signal(description="A reading of the demand source; sent by whatever reads it")
+    def demand_read(self, value: RawValue) -> None:
+        read, state, now = parse(DemandRead, value), self.state, workflow.now()
+        # It carries no signature. Only who was given the capability may say what the source said.
+        if (read.source, read.capability) != (state.demand_source, state.demand_capability):
+            return
+        at = min(read.read_at, now)  # a clock that is ahead must not outdo the readings of one that is not
+        if state.demand_read_at is not None and at < state.demand_read_at:
+            return
+        before = (state.demand.pending, state.demand.claimed, state.demand.reported_at is None, state.demand_trouble)
+        state.demand_read_at, state.demand_trouble = at, read.error
+        if read.pending is not None:
+            state.demand = Demand(read.pending, read.claimed, at, read.waiting_only)
+        after = (state.demand.pending, state.demand.claimed, state.demand.reported_at is None, state.demand_trouble)
+        self.woken = self.woken or before != after
+
     @workflow.signal(dynamic=True)
     def unknown_signal(self, name: str, args: Sequence[RawValue]) -> None:
         self.note_rejected(name, f"unknown signal{did_you_mean(name, SIGNALS)}; known: {', '.join(SIGNALS)}")
@@ -227,9 +247,15 @@ class WorkerTypeMessages:
     def revisions(self, *args: Any) -> Any:
         return report.revisions(self.state.revisions)
 
-    @workflow.query(description="Why there is as much capacity as there is, in sentences")
+    @workflow.query(description='Why there is as much capacity as there is, in sentences; of one instance: "i-..."')
     def explain(self, *args: Any) -> Any:
+        if args and isinstance(args[0], str):
+            return report.explain_instance(self.state, args[0])
         return report.explain(self.state)
+
+    @workflow.query(description="The last decisions that did or changed something, with what they were made of")
+    def decisions(self, *args: Any) -> Any:
+        return report.decisions(self.state)
 
     @workflow.query(description="Instances by place, intents not yet seen, instances ended lately")
     def instances(self, *args: Any) -> Any:
@@ -252,15 +278,24 @@ class WorkerTypeMessages:
             self.requests.append(request)
 
     async def _take(self, request: Request) -> Any:
-        if not self._at_once(request):
-            self.requests.append(request)
+        try:
+            if not self._at_once(request):
+                self.requests.append(request)
+        except Refused as refusal:
+            self.note_rejected(request.name, str(refusal), request.via)
+            raise refusal.failure() from refusal
         return await request.outcome()
 
     def _at_once(self, request: Request) -> bool:
-        """Settle what needs no activity; True if it did. Where messages must be signed, it must be known by whom."""
+        """Settle what needs no activity; True if it did. Where messages must be signed, it must be known by whom.
+
+        Raises Refused.
+        """
         if self.state.secured and request.author is None:
             return False
         match request.message:
+            case InstanceMessage():
+                request.settle(self._note_reports(request.message))
             case SetDemand():
                 request.settle(self._set_demand(request.message))
             case Pause():
@@ -274,8 +309,11 @@ class WorkerTypeMessages:
         return True
 
     def _set_demand(self, message: SetDemand) -> dict[str, Any]:
+        if source := self.state.demand_source:
+            text = f"demand is read from {source}; set `demand: {{source: push}}` to push it"
+            raise Refused(text, (Problem("/demand/source", text, "demand-source"),), "ConfigInvalid")
         before = self.state.demand
-        self.state.demand = Demand(message.pending, message.claimed, workflow.now())
+        self.state.demand = Demand(message.pending, message.claimed, workflow.now(), message.waiting_only)
         is_new = (before.pending, before.claimed) != (message.pending, message.claimed)
         self.woken = self.woken or is_new or before.reported_at is None
         self._accepted()

@@ -50,11 +50,12 @@ def status_commands(context: click.Context, names: tuple[str, ...], *, shared: b
 
 @click.command(epilog=EXIT_0_1)
 @click.argument("name", shell_complete=complete_names)
+@click.argument("instance", required=False)
 @SHOW_COMMAND
 @global_options
 @click.pass_context
-def explain(context: click.Context, name: str, show_command: bool) -> None:
-    """Say why a worker type has the capacity it has."""
+def explain(context: click.Context, name: str, instance: str | None, show_command: bool) -> None:
+    """Say why a worker type has the capacity it has, or why it launched or ended one INSTANCE (its id)."""
     from cli.documents import Kind
     from cli.lines import Lines
     from cli.naming import keys_of
@@ -64,11 +65,11 @@ def explain(context: click.Context, name: str, show_command: bool) -> None:
     if key.kind is not Kind.WORKER_TYPE:
         raise click.UsageError(f"a shared config has no capacity to explain; see `wm status {key.id}`")
     if show_command:
-        click.echo(Lines(connection(context)).query(key, "explain"))
+        click.echo(Lines(connection(context)).query(key, "explain", *([instance] if instance else [])))
         return
 
     async def ask(reader: Reader) -> Any:
-        return await reader.ask(key, "explain")
+        return await reader.ask(key, "explain", *([instance] if instance else []))
 
     sentences = with_reader(context, ask)
     if sentences is None:

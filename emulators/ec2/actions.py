@@ -1,4 +1,4 @@
-"""The EC2 actions this layer answers itself: instances and their tags. All others are moto's.
+"""The EC2 actions this layer answers itself: instances, their tags, spot prices. All others are moto's.
 
 Each action takes a Call and gives the inside of its XML answer, or raises Ec2Error.
 """
@@ -20,9 +20,11 @@ from emulators.ec2.errors import Ec2Error, invalid, missing
 from emulators.ec2.filters import fits, parse_filters, raw_filters
 from emulators.ec2.instance import OWNER_ID, Order
 from emulators.ec2.shapes import flag, output, structures, text, texts, tree
+from emulators.ec2.spot_prices import current_prices
 from emulators.ec2.store import Store
 from emulators.ec2.tags import parse_tags
 from emulators.ec2.tokens import Tokens
+from emulators.prices import Prices
 from emulators.settings import Settings
 
 MAX_IDS = 1000  # TerminateInstances, CreateTags: at most 1000 resources a call
@@ -89,6 +91,7 @@ class Actions:
 
     store: Store
     settings: Callable[[], Settings]
+    prices: Prices
     tokens: Tokens = field(default_factory=Tokens)
     buckets: Buckets = field(default_factory=Buckets)
     _turns: Iterable[int] = field(default_factory=itertools.count)
@@ -112,6 +115,7 @@ class Actions:
             "CreateTags": self.create_tags,
             "DeleteTags": self.delete_tags,
             "DescribeTags": self.describe_tags,
+            "DescribeSpotPriceHistory": self.describe_spot_price_history,
         }.get(call.action)
 
     # ---- rate limits
@@ -155,7 +159,7 @@ class Actions:
 
     def _zones(self, region: str, settings: Settings) -> list[str]:
         """Give the zones to try for a launch that names none, each launch starting with another one."""
-        zones = list(settings.zones.get(region) or (region + letter for letter in "abc"))
+        zones = _zone_names(region, settings)
         first = next(iter(self._turns)) % len(zones)
         return zones[first:] + zones[:first]
 
@@ -194,6 +198,15 @@ class Actions:
             for key, value in tags.items()
         ]
         return output("DescribeTags", {"Tags": [row for row in rows if all(_row_fits(each, row) for each in filters)]})
+
+    def describe_spot_price_history(self, call: Call) -> str:
+        """List the spot prices that hold now, by pages."""
+        limit, after = _page(call.params)
+        rows = current_prices(call.params, _zone_names(call.region, self.settings()), self.prices)
+        _stop_dry_run(call)
+        end = len(rows) if limit is None else after + limit
+        token = _page_token(end) if end < len(rows) else ""
+        return output("DescribeSpotPriceHistory", {"NextToken": token, "SpotPriceHistory": rows[after:end]})
 
     def _asks_for_instances(self, call: Call) -> bool:
         for one in raw_filters(call.params):
@@ -246,6 +259,10 @@ class Actions:
         _stop_dry_run(call)
         self.store.change_tags(call.region, ids, change)
         return "<return>true</return>"
+
+
+def _zone_names(region: str, settings: Settings) -> list[str]:
+    return list(settings.zones.get(region) or (region + letter for letter in "abc"))
 
 
 def _reservation_members(reservation_id: str, instances: str) -> str:

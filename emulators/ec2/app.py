@@ -25,9 +25,11 @@ from emulators.ec2.errors import THROTTLES, Ec2Error, code_of, error_body
 from emulators.ec2.instance import Instance
 from emulators.ec2.moto_app import Moto
 from emulators.ec2.shapes import answer_body, regions
+from emulators.ec2.spot_prices import usual_price
 from emulators.ec2.store import Store
 from emulators.faults import Fault, Faults
 from emulators.guests import Guest, GuestHooks
+from emulators.prices import Prices
 from emulators.settings import Settings, changed
 
 
@@ -41,9 +43,10 @@ class Ec2App:
         self.calls = Calls()
         self.faults = Faults(seed)
         self.capacity = Capacity()
+        self.prices = Prices(usual_price)
         self.hooks = GuestHooks(hook, lambda: self._settings.guest_hook_url)
         self.store = Store(lambda: self._settings, self.capacity, seed, self._greet)
-        self.actions = Actions(self.store, lambda: self._settings)
+        self.actions = Actions(self.store, lambda: self._settings, self.prices)
 
     def _greet(self, instance: Instance) -> None:
         self.hooks.put(lambda: _guest(instance))
@@ -149,6 +152,7 @@ class Ec2App:
         self._settings = self._first_settings
         self.faults.clear()
         self.capacity.clear()
+        self.prices.clear()
         self.actions.tokens.clear()
         self.actions.buckets.clear()
         self.store.clear()

@@ -26,6 +26,7 @@ class Tally:
         self.by_state: Counter[str] = Counter()
         self._alive: Counter[str] = Counter()
         self._most_alive: Counter[str] = Counter()
+        self._launched: Counter[str] = Counter()
         self._most_alive_at_all = 0
         self._asked: dict[str, int] = {}
         self._made: Counter[str] = Counter()
@@ -37,6 +38,7 @@ class Tally:
         self.by_state[State.PENDING.value] += len(instances)
         kind = order.tags.get(WORKER_TYPE_TAG, "")
         self._alive[kind] += len(instances)
+        self._launched[kind] += len(instances)
         self._most_alive[kind] = max(self._most_alive[kind], self._alive[kind])
         self._most_alive_at_all = max(self._most_alive_at_all, self._alive.total())
         if order.token:
@@ -76,6 +78,7 @@ class Tally:
             "by_state": {state.value: self.by_state[state.value] for state in State},
             "alive_by_worker_type": dict(+self._alive),
             "max_alive_by_worker_type": dict(self._most_alive),
+            "launched_by_worker_type": dict(self._launched),
             "doubled": len(self._doubled),
             "doubled_launches": [
                 {"launch": key, "asked": self._asked[key], "launched": self._made[key]}

@@ -80,6 +80,7 @@ def test_a_finding_reads_as_compilers_write_it(write):
         ("workerType: a\nname: b\n", Kind.WORKER_TYPE, "a"),
         ("name: b\nschema: s\nvalue: []\n", Kind.SHARED_CONFIG, "b"),
         ("providers: []\n", Kind.PROVIDERS, "providers"),
+        ("prices: []\n", Kind.PRICES, "price table"),
         ("managedBy: releng\n", Kind.MARKER, "releng"),
     ],
 )
@@ -139,6 +140,13 @@ def test_a_name_defined_twice_is_found_at_the_second_and_names_the_first(first, 
     assert str(before) in finding.message
 
 
+def test_there_may_be_several_price_tables(write, tmp_path):
+    write("1.yml", "prices: []\n")
+    write("2.yml", "prices: []\n")
+    documents, findings = load([tmp_path])
+    assert (2, []) == (len(documents), findings)
+
+
 def test_a_worker_type_and_a_shared_config_may_have_the_same_name(write, tmp_path):
     write("1.yml", "workerType: a\n")
     write("2.yml", "name: a\nschema: s\nvalue: []\n")
@@ -162,6 +170,7 @@ NO_DOCUMENT = {
     "nearly a shared config": ("name: a\nschema: s\nvaule: []\n", (3, 1), "did you mean 'value'?"),
     "a shared config without a value": ("name: a\nschema: s\n", (1, 1), "'value' is missing"),
     "nearly providers": ("provders: []\n", (1, 1), "did you mean 'providers'?"),
+    "nearly prices": ("price: []\n", (1, 1), "did you mean 'prices'?"),
     "nearly a marker": ("managedby: a\n", (1, 1), "did you mean 'managedBy'?"),
     "a marker with more": ("x: 1\nmanagedBy: a\n", (2, 12), "stands alone"),
     "a marker without a name": ("managedBy: [a]\n", (1, 12), "stands alone"),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.surveying import Directory
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXPECTED = ROOT / "tests" / "data" / "fleet-2019" / "rendered"
 
@@ -132,6 +134,47 @@ def test_a_providers_file_in_the_folder_says_which_kind_a_name_has(write, wm, wo
     assert 1 == wm("validate", tmp_path).exit_code
     write("providers.yml", "providers:\n- name: builders\n  kind: aws\n  regions: [us-west-2]\n")
     assert 0 == wm("validate", tmp_path).exit_code
+
+
+PRICE = "- {instanceType: m5.large, market: spot, pricePerHour: 0.04}\n"
+NAMING = "providers:\n- name: aws-provider\n  kind: aws\n  priceTable: tables/aws.yml\n"
+
+
+def test_a_price_table_is_checked_with_its_schema_once(write, wm, tmp_path):
+    write("providers.yml", NAMING)
+    path = write("tables/aws.yml", f"prices:\n{PRICE}{PRICE.replace('spot', 'spott')}")
+    (finding,) = json.loads(wm("validate", tmp_path, "-o", "json").stdout)
+    assert (str(path), 3, 36, "/prices/1/market") == tuple(finding.values())[:4]
+    assert "did you mean 'spot'?" in finding["message"]
+    write("tables/aws.yml", f"prices:\n{PRICE}")
+    assert "2 documents, no problems\n" == wm("validate", tmp_path).stdout
+
+
+def test_an_edit_of_a_price_table_is_checked_and_nothing_applies_one(write, wm, tmp_path, worker_type_text):
+    write("providers.yml", NAMING)
+    write("a.yml", worker_type_text)
+    path = write("tables/aws.yml", f"prices:\n{PRICE}")
+    refused = wm("set", path, "prices.0.pricePerHour=-1", "--folder", tmp_path)
+    assert (1, True) == (refused.exit_code, "must be at least 0, not -1" in refused.output)
+    assert 0 == wm("set", path, "prices.0.pricePerHour=0.05", "--folder", tmp_path).exit_code
+    assert f"prices:\n{PRICE.replace('0.04', '0.05')}" == path.read_text()
+    assert ["sample"] == [key.name for key in Directory.load(tmp_path).by_key]
+    assert "1 worker types" in wm("render", tmp_path, "--out", tmp_path / "out").stdout
+
+
+def test_a_price_table_that_is_not_there_is_told_where_it_is_named(write, wm):
+    result = wm("validate", write("providers.yml", NAMING))
+    assert 1 == result.exit_code
+    assert "providers.yml:4:15: error: there is no file" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("prices: [1]\n", "aws.yml:1:10: must be an object"), ("name: a\n", "'prices' is missing")]
+)
+def test_what_is_wrong_with_a_price_table_that_was_not_loaded_is_told_where_it_is_named(text, words, write, wm):
+    write("tables/aws.yml", text)
+    result = wm("validate", write("providers.yml", NAMING))
+    assert [message for at, message in lines_of(result.stdout) if at == 4 and words in message], result.stdout
 
 
 @pytest.mark.parametrize("command", ["validate", "render"])

@@ -83,7 +83,7 @@ class Case:
 @cache
 def bases() -> Mapping[str, Base]:
     """The valid documents by name."""
-    paths = [path for folder in FOLDERS for path in sorted((EXAMPLES / folder).rglob("*.yml"))]
+    paths = [path for folder in FOLDERS for path in sorted((EXAMPLES / folder).rglob("*/*.yml"))]
     chosen = [EXAMPLES / "fleet-2019/worker-types" / f"{name}.yml" for name in FLEET_2019]
     named = {name for path in chosen for name in re.findall(r"context\.(\w+)", path.read_text())}
     paths += [EXAMPLES / "fleet-2019/shared-configs" / f"{name}.yml" for name in sorted(named)] + chosen

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.corpus import rules, structure, templates, texts, values
+from tests.corpus import policies, rules, structure, templates, texts, values
 
-CORPUS = [case for module in (structure, values, rules, templates, texts) for case in module.all_cases()]
+CORPUS = [case for module in (structure, values, policies, rules, templates, texts) for case in module.all_cases()]
 FAULTS = (
     "wrong type",
     "missing",

@@ -21,7 +21,7 @@ CROSS_FIELD: tuple[tuple[Any, ...], ...] = (
     ("gcp-linux-docker", "/minCapacity", 401),
     ("azure-windows-test", "/maxCapacity", 1, "/minCapacity"),
     ("sleepers", "/maxCapacity", 0, "/minCapacity"),
-    ("docker-small", SPOT, {"SpotOptions": {"MaxPrice": "0.1"}}, "/regions"),
+    ("docker-release", SPOT, {"SpotOptions": {"MaxPrice": "0.1"}}, "/regions"),
     ("docker-small", f"{LAUNCH}/NetworkInterfaces", [{"DeviceIndex": 0}], "/regions"),
     ("docker-small", f"{LAUNCH}/NetworkInterfaces", [{"DeviceIndex": 1}]),
     ("docker-small", f"{LAUNCH}/Placement", {"PartitionNumber": 2}, "/regions"),

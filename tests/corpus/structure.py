@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,9 @@ WRONG: dict[type, tuple[Any, ...]] = {
     list: ({}, "us-east-1", 3, None, False),
     str: (5, True, None, [], {}, 1.5, ["a"]),
 }
+# Times and shares, which may be whole numbers, too.
+QUANTITY = re.compile(r"[0-9]+[smhd%]")
+WRONG_QUANTITIES = (True, None, 1.5, {}, "soon", ["5m"])
 REQUIRED = {
     "aws-provider": ("regions", "instanceTypes"),
     "azure-provider": ("locations", "vmSizes"),
@@ -29,12 +33,15 @@ REQUIRED_OF_ENTRIES = {
     "aws-docker-regions": ("region", "launchSpec", "launchSpec/ImageId"),
     "aws_instance_types_m3_large": ("instanceType",),
     "aws-small-instance-types": ("instanceType",),
+    "aws-working-hours": ("cron", "duration"),
     "azure-european-locations": ("location",),
     "azure-linux-images": ("location", "imageReference"),
     "google-images": ("image", "architecture", "sourceImage"),
     "google-zones-us": ("zone",),
     "local-sleepers": ("instanceType",),
 }
+# What the values of shared configs must have that are no lists.
+REQUIRED_OF_VALUES = {"aws-spot": ("fallback",)}
 # Objects that nothing may be added to, whatever it is: an image that is named by its id is named by nothing else.
 ALONE = {("azure-linux-images", "/value/0/imageReference"): ("/value/0/imageReference",)}
 # Below these anything goes, or every member is a name of the user's own.
@@ -60,7 +67,7 @@ def _wrong_types() -> Iterator[Case]:
     turn = 0
     for base in bases().values():
         for pointer, value in _typed(base):
-            wrongs = WRONG[type(value)]
+            wrongs = WRONG_QUANTITIES if QUANTITY.fullmatch(str(value)) else WRONG[type(value)]
             wrong, turn = wrongs[turn % len(wrongs)], turn + 1
             yield case("wrong type", f"{pointer} = {wrong!r}", base, put(base.document, pointer, wrong), pointer)
 
@@ -79,7 +86,7 @@ def _typed(base: Base) -> Iterator[tuple[str, Any]]:
 
 def _stands_for(name: str) -> Any:
     """Something of the type that a reference stands for."""
-    is_list = any(name in names for names in REQUIRED.values()) or name == "availabilityZones"
+    is_list = any(name in names for names in REQUIRED.values()) or name in ("availabilityZones", "schedule")
     return [] if is_list else 0 if name == "maxCapacity" else {}
 
 
@@ -113,6 +120,8 @@ def _missing() -> Iterator[Case]:
             document = put(base.document, f"/value/0/{name}", ABSENT)
             parent, _, _ = f"/value/0/{name}".rpartition("/")
             yield case("missing", f"no {name} in /value/0", base, document, parent)
+        for name in REQUIRED_OF_VALUES.get(base.name, ()):
+            yield case("missing", f"no {name} in /value", base, put(base.document, f"/value/{name}", ABSENT), "/value")
 
 
 def _extra() -> Iterator[Case]:
@@ -142,9 +151,12 @@ def _misspelt() -> Iterator[Case]:
 def _required(base: Base) -> set[str]:
     if base.is_shared:
         names = REQUIRED_OF_ENTRIES.get(base.name, REQUIRED_OF_ENTRIES["aws_azs"][1:] if "regions" in base.name else ())
-        return {f"/value/0/{name}" for name in names}
+        return {f"/value/0/{name}" for name in names} | {
+            f"/value/{name}" for name in REQUIRED_OF_VALUES.get(base.name, ())
+        }
     kind = REQUIRED[base.document["provider"]]
     first = {f"/{name}/0/{name.removesuffix('s')}" for name in kind}
+    first |= {"/schedule/0/cron", "/schedule/0/duration", "/spot/fallback"}
     return first | {f"/{name}" for name in ("workerType", "provider", "minCapacity", "maxCapacity", *kind)}
 
 

@@ -97,7 +97,7 @@ BROKEN: tuple[tuple[str, str, list[str], int | None, str], ...] = (
         "",
     ),
     ("a merge of nothing", "/owner", ["<<: *nothing"], 0, "/<<"),
-    ("a merge of what does not fit", "/owner", ["rollout: {<<: &base {maxSurge: -1}}"], 0, "/rollout/maxSurge"),
+    ("a merge of what does not fit", "/owner", ["demand: {<<: &base {source: pull}}"], 0, "/demand/source"),
 )
 TWICE = (
     ("docker-small", "/maxCapacity"),

@@ -111,6 +111,11 @@ def test_a_mistake_in_the_providers_shows_on_its_line(check):
     assert [(5, "Property settle is not allowed.")] == found
 
 
+def test_a_mistake_in_a_price_table_shows_on_its_line(check):
+    found, _ = check("prices:\n- instanceType: a\n  market: spott\n  pricePerHour: 1\n")
+    assert [(4, True)] == [(line, "spot" in message) for line, message in found]
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -152,4 +157,4 @@ def test_values_are_offered(check, language_server):
 
 def test_what_a_document_may_begin_with_is_offered(check, language_server):
     _, uri = check("\n")
-    assert {"workerType", "name", "providers", "managedBy"} == offered(language_server, uri, 2, 1).keys()
+    assert {"workerType", "name", "providers", "prices", "managedBy"} == offered(language_server, uri, 2, 1).keys()

@@ -21,6 +21,8 @@ WRONG = [
     ("add_fault", {"op": "*", "code": "X", "headers": []}, "headers must be an object"),
     ("set_capacity", {"pools": {"us-east-1a/m5.large": 5}}, "must be zone/type/market"),
     ("set_capacity", {"pools": {"*": -1}}, "whole number of at least 0"),
+    ("set_prices", {"pools": {"us-east-1a/m5.large": 0.1}}, "must be zone/type/market"),
+    ("set_prices", {"pools": {"*": "free"}}, "price of '*' must be a number from 0"),
     ("set_settings", {"bot_seconds": 1}, "unknown member 'bot_seconds' of settings; known: speed, boot_seconds"),
     ("set_settings", {"boot_seconds": -1}, "boot_seconds must be a number from 0"),
     ("set_settings", {"boot_seconds": True}, "boot_seconds must be a number"),
@@ -109,8 +111,10 @@ def test_reset_puts_everything_back_to_the_start(emulator, ec2, run, listed):
     run(2, ClientToken="t")
     emulator.control.set_settings(boot_seconds=9)
     emulator.control.set_capacity({"*": 1})
+    emulator.control.set_prices({"*": 1})
     emulator.control.add_fault("*", drop=True)
     emulator.control.reset()
+    assert emulator.app.prices.rules() == {}
     assert listed() == {}
     assert emulator.control.settings() == first
     assert emulator.control.stats()["launched"] == 0

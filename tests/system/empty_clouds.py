@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,15 +10,17 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities import options
-from activities.authorizing import Authority
+from activities.configs import ConfigActivities
+from activities.demand import DemandActivities
 from activities.fleet import FleetActivities
+from activities.offerings import SharedBudgets
 from activities.resolving import Resolver
 from activities.shared_values import SharedValues
 from tests.corpus.cases import PROVIDERS
 from tests.system.support import DEPLOYMENT, end_all
 from worker import config_worker
 from worker_manager.model import Instance, LaunchRequest, LaunchResult, Outcome
-from worker_manager.provider import ProviderRecord
+from worker_manager.provider import Prices, ProviderRecord
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,9 @@ class EmptyCloud:
 
     record: ProviderRecord
 
-    def launch(self, request: LaunchRequest, *, timeout_seconds: float) -> LaunchResult:
+    def launch(
+        self, request: LaunchRequest, *, timeout_seconds: float, still_wanted: Callable[[], bool] | None = None
+    ) -> LaunchResult:
         return LaunchResult(request.launch_key, Outcome.QUOTA, message="there is no room")
 
     def list_instances(self) -> Sequence[Instance]:
@@ -35,6 +39,9 @@ class EmptyCloud:
 
     def terminate(self, instances: Sequence[tuple[str, str]], *, timeout_seconds: float) -> None:
         return None
+
+    def prices(self) -> Prices:
+        return Prices()
 
 
 @asynccontextmanager
@@ -45,11 +52,11 @@ async def workers(client: Client) -> AsyncIterator[None]:
     }
     resolver = Resolver(SharedValues(client), records)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(config_worker(client, resolver, Authority()))
+        configs = ConfigActivities(client, resolver)
+        await stack.enter_async_context(config_worker(client, configs, DemandActivities(client)))
         for record in records.values():
-            fleet = FleetActivities(EmptyCloud(record), resolver)
-            activities = [fleet.decide, fleet.launch, fleet.terminate]
+            fleet = FleetActivities(EmptyCloud(record), resolver, SharedBudgets(client, record.name))
             queue = options.provider_queue(record.name)
-            await stack.enter_async_context(Worker(client, task_queue=queue, activities=activities))
+            await stack.enter_async_context(Worker(client, task_queue=queue, activities=fleet.all()))
         yield
         await end_all(client)

@@ -170,7 +170,6 @@ _ADVICE_BY_CODE: dict[str, str] = {
     "OperationNotPermitted": "lift the termination protection of the instance, or end it by hand",
     "RequestExpired": "correct this machine's clock",
     "CallTimeTooShort": "repeat it with a longer time-out",
-    "LaunchCallsPaced": "repeat it later; launch_calls_per_second of the provider allows no more now",
 }
 
 # What may identify us in a text of AWS (IncompleteSignature quotes the Authorization header) or of a proxy.

@@ -10,17 +10,29 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from worker_manager.errors import Problem
-from worker_manager.launch_settings import capacity_problems, launch_spec, user_data_text
-from worker_manager.model import LaunchSpec, Market, Offering
+from worker_manager.launch_settings import (
+    capacity_problems,
+    caps_of,
+    fallback_problems,
+    launch_spec,
+    slots_and_worth,
+    user_data_text,
+    with_fallbacks,
+)
+from worker_manager.model import Cap, LaunchSpec, Market, Offering
 from worker_manager.provider import Provider, ProviderKind, ProviderRecord
 from worker_manager.providers.aws.rules import settings_findings
 from worker_manager.providers.aws.tags import with_tags
+from worker_manager.providers.aws.terms import family, image, regular
 
 # Raw, before base64: EC2 user guide, "instance user data".
 MAX_USER_DATA_BYTES = 16 * 1024
 MAX_OFFERINGS = 1000
 # EC2's client tokens have at most 64 characters.
 _LONGEST_LAUNCH_KEY = "x" * 64
+
+# The levels that one launch spec is made of, by JSON pointer.
+Levels = dict[str, dict[str, Any]]
 
 
 class AwsKind:
@@ -34,10 +46,20 @@ class AwsKind:
             *capacity_problems(document, "instanceTypes", "instance type"),
             *_count_problems(document),
         ]
-        return problems or list(dict.fromkeys(_merged_problems(document)))
+        if problems:
+            return problems
+        specs = list(_specs(document))
+        wrong = [*fallback_problems(document, [spec for _, spec in specs], MAX_OFFERINGS)]
+        return wrong or list(dict.fromkeys(_merged_problems(document, specs)))
 
     def launch_specs(self, document: dict[str, Any]) -> Sequence[LaunchSpec]:
         return [spec for _, spec in _specs(document)]
+
+    def caps(self, document: dict[str, Any]) -> Sequence[Cap]:
+        return [
+            *caps_of(document["regions"], "region", "region"),
+            *caps_of(document["instanceTypes"], "instanceType", "instance_type"),
+        ]
 
     def open(self, record: ProviderRecord) -> Provider:
         # imports the SDK, which nobody but an enabled provider needs
@@ -49,14 +71,19 @@ class AwsKind:
 KIND: ProviderKind = AwsKind()
 
 
-def _specs(document: dict[str, Any]) -> Iterator[tuple[dict[str, dict[str, Any]], LaunchSpec]]:
+def _specs(document: dict[str, Any]) -> Iterator[tuple[Levels, LaunchSpec]]:
     """Every launch spec with its levels by pointer, by region, instance type and zone in document order."""
+    return with_fallbacks(document, _wanted(document), regular)
+
+
+def _wanted(document: dict[str, Any]) -> Iterator[tuple[Levels, LaunchSpec]]:
     for region_index, region in enumerate(document["regions"]):
         for type_index, instance_type in enumerate(document["instanceTypes"]):
             for zone_place, zone in _zones(document, region["region"]).items():
                 places = ("", f"/regions/{region_index}", f"/instanceTypes/{type_index}", zone_place)
                 layers = (document, region, instance_type, zone)
-                spec = launch_spec(document, _offering(*layers), with_tags(layers, document.get("tags", {})))
+                tagged = with_tags(layers, document.get("tags", {}))
+                spec = launch_spec(document, _offering(*layers), tagged, image)
                 yield dict(zip(places, layers, strict=True)), spec
 
 
@@ -67,14 +94,8 @@ def _offering(
     for layer in (document, region, instance_type, zone):
         options = layer.get("launchSpec", {}).get("InstanceMarketOptions", {})
         market = Market.SPOT if options.get("MarketType") == "spot" else market
-    return Offering(
-        region=region["region"],
-        zone=zone.get("availabilityZone", ""),
-        instance_type=instance_type["instanceType"],
-        market=market,
-        capacity=instance_type.get("capacity", 1),
-        utility=float(instance_type.get("utility", 1)),
-    )
+    name, zone_name = instance_type["instanceType"], zone.get("availabilityZone", "")
+    return Offering(region["region"], zone_name, name, market, *slots_and_worth(instance_type), family(name))
 
 
 def _zones(document: dict[str, Any], region: str) -> dict[str, dict[str, Any]]:
@@ -105,9 +126,9 @@ def _count_problems(document: dict[str, Any]) -> Iterator[Problem]:
         yield Problem("/instanceTypes", message, "too-many-offerings")
 
 
-def _merged_problems(document: dict[str, Any]) -> Iterator[Problem]:
+def _merged_problems(document: dict[str, Any], specs: Sequence[tuple[Levels, LaunchSpec]]) -> Iterator[Problem]:
     """Problems of the merged settings, each once per region, as seen on the first offering that has it."""
-    for layers, spec in _specs(document):
+    for layers, spec in specs:
         region = list(layers)[1]
         for message, rule in settings_findings(spec):
             yield Problem("/tags" if rule == "too-many-tags" else region, message, rule)

@@ -1,4 +1,4 @@
-"""The aws provider's three verbs, on EC2: launch, list, terminate.
+"""The aws provider's verbs, on EC2: launch, list, terminate, and what instances cost.
 
 Decides how a call is made and how its outcome reads; what to launch or end, and whether to repeat, is the caller's. The
 parameters of a launch are made in `shapes`, the meaning of failures is data in `failures`.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from worker_manager.errors import ProviderError
 from worker_manager.model import TAG_DEPLOYMENT, Instance, LaunchRequest, LaunchResult, Outcome
 from worker_manager.pacing import TokenBucket
-from worker_manager.provider import ProviderRecord
+from worker_manager.provider import Prices, ProviderRecord
 from worker_manager.providers.aws.clients import POOL_CONNECTIONS, Clients, bounded_call
 from worker_manager.providers.aws.failures import (
     OUTCOMES,
@@ -30,6 +30,7 @@ from worker_manager.providers.aws.failures import (
 )
 from worker_manager.providers.aws.listing import instances_of_page
 from worker_manager.providers.aws.shapes import run_instances_parameters
+from worker_manager.providers.aws.spot_prices import spot_prices
 from worker_manager.providers.aws.termination import end_instances
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html: MaxResults is at most 1000.
@@ -51,11 +52,13 @@ class AwsProvider:
         self._buckets: dict[str, TokenBucket] = {}
         self._buckets_lock = threading.Lock()
 
-    def launch(self, request: LaunchRequest, *, timeout_seconds: float) -> LaunchResult:
+    def launch(
+        self, request: LaunchRequest, *, timeout_seconds: float, still_wanted: Callable[[], bool] | None = None
+    ) -> LaunchResult:
         """One RunInstances for `request`; see the contract in `worker_manager.provider`.
 
-        What certainly was not sent (too little time left, not allowed by the launch budget in time, no connection)
-        comes as `Outcome.THROTTLED`: it says nothing about the offering and may be repeated later.
+        What we did not send, as the launch budget allowed no call in time, comes as `Outcome.NOT_SENT`; what could not
+        be sent (too little time left, no connection) as `Outcome.THROTTLED`. Both may be repeated later.
         """
         deadline = time.monotonic() + timeout_seconds
         offering = request.spec.offering
@@ -65,8 +68,10 @@ class AwsProvider:
             text = f"provider '{self.record.name}' does not watch region '{offering.region}'"
             return _refused(request, what, Failure(FailureKind.INVALID, "RegionNotWatched", text))
         if not self._may_launch(offering.region, deadline):
-            text = "no call was due within the time-out"
-            return _refused(request, what, Failure(FailureKind.THROTTLE, "LaunchCallsPaced", text))
+            text = f"{what}: not sent: no call was due within the time-out (launchCallsPerSecond of the provider)"
+            return LaunchResult(request.launch_key, Outcome.NOT_SENT, message=text, code="LaunchCallsPaced")
+        if still_wanted is not None and not still_wanted():
+            return LaunchResult(request.launch_key, Outcome.NOT_SENT, message=f"{what}: not wanted any more")
         return self._run_instances(request, what, deadline)
 
     def list_instances(self) -> Sequence[Instance]:
@@ -93,6 +98,15 @@ class AwsProvider:
             for region, ids in ids_by_region.items()
         ]
         raise_joined(_errors_of(regions))
+
+    def prices(self) -> Prices:
+        """The record's table, and over it the spot prices that hold now in all regions of the record.
+
+        Raises ProviderError, naming the regions, if any region's could not be read.
+        """
+        regions = [self._executor.submit(spot_prices, self._clients, region) for region in self._regions]
+        raise_joined(_errors_of(regions))
+        return Prices.told_by((*self.record.price_table, *(price for each in regions for price in each.result())))
 
     def _may_launch(self, region: str, deadline: float) -> bool:
         rate = self.record.launch_calls_per_second

@@ -9,10 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from worker_manager.errors import ConfigInvalid, Problem
-from worker_manager.launch_settings import capacity_problems, launch_spec, user_data_text
-from worker_manager.model import LaunchSpec, Market, Offering
+from worker_manager.launch_settings import (
+    capacity_problems,
+    caps_of,
+    fallback_problems,
+    launch_spec,
+    slots_and_worth,
+    user_data_text,
+    with_fallbacks,
+)
+from worker_manager.model import Cap, LaunchSpec, Market, Offering
 from worker_manager.provider import Provider, ProviderKind, ProviderRecord
 from worker_manager.providers.azure.rules import broken_rules
+from worker_manager.providers.azure.terms import family, image, regular
 
 # Raw, before base64: the REST reference's limit of `osProfile.customData`.
 MAX_CUSTOM_DATA_BYTES = 65_535
@@ -33,10 +42,20 @@ class AzureKind:
             *capacity_problems(document, "vmSizes", "VM size"),
             *_count_problems(document),
         ]
-        return problems or list(dict.fromkeys(_merged_problems(document)))
+        if problems:
+            return problems
+        specs = list(_specs(document))
+        wrong = [*fallback_problems(document, [spec for _, spec in specs], MAX_OFFERINGS)]
+        return wrong or list(dict.fromkeys(_merged_problems(document, specs)))
 
     def launch_specs(self, document: dict[str, Any]) -> Sequence[LaunchSpec]:
         return [spec for _, spec in _specs(document)]
+
+    def caps(self, document: dict[str, Any]) -> Sequence[Cap]:
+        return [
+            *caps_of(document["locations"], "location", "region"),
+            *caps_of(document["vmSizes"], "vmSize", "instance_type"),
+        ]
 
     def open(self, record: ProviderRecord) -> Provider:
         message = (
@@ -51,27 +70,26 @@ KIND: ProviderKind = AzureKind()
 
 def _specs(document: dict[str, Any]) -> Iterator[tuple[int, LaunchSpec]]:
     """Every launch spec with the index of its location, by location, VM size and zone in document order."""
+    return with_fallbacks(document, _wanted(document), regular)
+
+
+def _wanted(document: dict[str, Any]) -> Iterator[tuple[int, LaunchSpec]]:
     common = _common_layer(document)
     for index, location in enumerate(document["locations"]):
-        image = _image_layer(document, location["location"])
+        image_layer = _image_layer(document, location["location"])
         for vm_size in document["vmSizes"]:
-            layers = (common, image, location, vm_size)
+            layers = (common, image_layer, location, vm_size)
             for zone in location.get("zones", ("",)):
-                yield index, launch_spec(document, _offering(location, zone, vm_size, layers), layers)
+                yield index, launch_spec(document, _offering(location, zone, vm_size, layers), layers, image)
 
 
 def _offering(
     location: Mapping[str, Any], zone: str, vm_size: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]
 ) -> Offering:
     priorities = [layer["launchSpec"]["priority"] for layer in layers if "priority" in layer.get("launchSpec", {})]
-    return Offering(
-        region=location["location"],
-        zone=zone,
-        instance_type=vm_size["vmSize"],
-        market=Market.SPOT if priorities[-1:] == ["Spot"] else Market.ON_DEMAND,
-        capacity=vm_size.get("capacity", 1),
-        utility=float(vm_size.get("utility", 1)),
-    )
+    market = Market.SPOT if priorities[-1:] == ["Spot"] else Market.ON_DEMAND
+    size = vm_size["vmSize"]
+    return Offering(location["location"], zone, size, market, *slots_and_worth(vm_size), family(size))
 
 
 def _common_layer(document: dict[str, Any]) -> dict[str, Any]:
@@ -109,9 +127,9 @@ def _count_problems(document: dict[str, Any]) -> Iterator[Problem]:
         yield Problem("/vmSizes", message, "too-many-offerings")
 
 
-def _merged_problems(document: dict[str, Any]) -> Iterator[Problem]:
+def _merged_problems(document: dict[str, Any], specs: Sequence[tuple[int, LaunchSpec]]) -> Iterator[Problem]:
     """Problems of the merged settings, each once per location, as seen on the first offering that has it."""
-    for index, spec in _specs(document):
+    for index, spec in specs:
         pointer, where = f"/locations/{index}", f"instances in {spec.offering.region!r}"
         for rule, message in broken_rules(spec.settings):
             yield Problem(pointer, f"in the launchSpec of {where}, {message}", rule)

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from worker_manager.errors import ConfigInvalid, Problem
-from worker_manager.launch_settings import capacity_problems
-from worker_manager.model import LaunchSpec
+from worker_manager.launch_settings import capacity_problems, caps_of, fallback_problems
+from worker_manager.model import Cap, LaunchSpec
 from worker_manager.provider import Provider, ProviderKind, ProviderRecord
 from worker_manager.providers.google.rules import merged_problems
 from worker_manager.providers.google.settings import all_specs, chosen_image, images_by_architecture, region_of
@@ -37,10 +37,20 @@ class GoogleKind:
             *_count_problems(document),
             *_image_problems(document),
         ]
-        return problems or list(merged_problems(document))
+        if problems:
+            return problems
+        specs = list(all_specs(document))
+        wrong = [*fallback_problems(document, [spec for _, spec in specs], MAX_OFFERINGS)]
+        return wrong or list(merged_problems(document, specs))
 
     def launch_specs(self, document: dict[str, Any]) -> Sequence[LaunchSpec]:
         return [spec for _, spec in all_specs(document)]
+
+    def caps(self, document: dict[str, Any]) -> Sequence[Cap]:
+        return [
+            *caps_of(document["zones"], "zone", "zone"),
+            *caps_of(document["machineTypes"], "machineType", "instance_type"),
+        ]
 
     def open(self, record: ProviderRecord) -> Provider:
         message = (

@@ -19,7 +19,7 @@ from worker_manager.model import (
     TAG_WORKER_TYPE,
     LaunchSpec,
 )
-from worker_manager.providers.google.settings import USER_DATA_KEY, Levels, all_specs
+from worker_manager.providers.google.settings import USER_DATA_KEY, Levels
 
 # Compute Engine API, "Metadata": a value's size in bytes, and that of all keys and values, which must be less.
 MAX_VALUE_BYTES = 256 * 1024
@@ -35,10 +35,10 @@ _UNMOVABLE_MEMORY = ("SEV_SNP", "TDX")
 _SUBNETWORK_REGION = re.compile(r"(?:^|/)regions/([^/]+)/")
 
 
-def merged_problems(document: dict[str, Any]) -> Iterable[Problem]:
+def merged_problems(document: dict[str, Any], specs: Iterable[tuple[Levels, LaunchSpec]]) -> Iterable[Problem]:
     """Every problem of the merged settings, each once per place and rule, as seen on the first offering that has it."""
     found: dict[tuple[str, str], Problem] = {}
-    for levels, spec in all_specs(document):
+    for levels, spec in specs:
         for rule in (_spot, _maintenance, _networks, _labels, _boot_disk, _metadata):
             for problem in rule(levels, spec):
                 found.setdefault((problem.pointer, problem.rule), problem)
@@ -75,7 +75,7 @@ def _maintenance(levels: Levels, spec: LaunchSpec) -> Iterator[Problem]:
         message = (
             f"onHostMaintenance TERMINATE is given for {_which(spec)}: E2 instances take it only as spot instances"
         )
-        yield Problem(pointer, f"{message}, use MIGRATE", "maintenance")
+        yield Problem(pointer, f"{message}; leave it out, or use MIGRATE", "maintenance")
     if not terminates and (why := _unmovable(levels, spec)):
         pointer, what = why
         message = f"{what} cannot be migrated: {_which(spec)} needs scheduling.onHostMaintenance TERMINATE"

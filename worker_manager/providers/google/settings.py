@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from worker_manager.launch_settings import launch_spec, merge
+from worker_manager.launch_settings import launch_spec, merge, slots_and_worth, with_fallbacks
 from worker_manager.model import LaunchSpec, Market, Offering
 
 # The metadata key under which an instance finds what `user_data_text` gives. The keys that images themselves listen to
@@ -40,6 +40,10 @@ class Levels:
 
 def all_specs(document: dict[str, Any]) -> Iterator[tuple[Levels, LaunchSpec]]:
     """Every launch spec, by machine type and zone in document order, with the levels it was made of."""
+    return with_fallbacks(document, _wanted(document), _regular)
+
+
+def _wanted(document: dict[str, Any]) -> Iterator[tuple[Levels, LaunchSpec]]:
     images = images_by_architecture(document)
     for number, machine_type in enumerate(document["machineTypes"]):
         image = images[machine_type.get("architecture", "X86_64")]
@@ -64,20 +68,37 @@ def region_of(zone: str) -> str:
     return zone.rpartition("-")[0]
 
 
+def family(machine_type: str) -> str:
+    """What quotas of CPUs count together with a machine type: its series, `n2` for `n2-custom-6-20480`.
+
+    Custom types without a series and the oldest shared cores are of the series N1.
+    """
+    series = machine_type.partition("-")[0]
+    return "n1" if series in ("custom", "f1", "g1") else series
+
+
 def _spec(document: dict[str, Any], zone: dict[str, Any], machine_type: dict[str, Any], image: str) -> LaunchSpec:
     tags = document.get("tags", {})
     layers = ({"launchSpec": {"labels": tags} if tags else {}}, document, zone, machine_type)
     given = merge(*(layer.get("launchSpec", {}) for layer in layers))
     spot = given.get("scheduling", {}).get("provisioningModel") == "SPOT"
-    offering = Offering(
-        region=region_of(zone["zone"]),
-        zone=zone["zone"],
-        instance_type=machine_type["machineType"],
-        market=Market.SPOT if spot else Market.ON_DEMAND,
-        capacity=machine_type.get("capacity", 1),
-        utility=float(machine_type.get("utility", 1)),
-    )
-    return launch_spec(document, offering, (*layers, {"launchSpec": _completed(given, image, tags)}))
+    market, name = Market.SPOT if spot else Market.ON_DEMAND, machine_type["machineType"]
+    region, worth = region_of(zone["zone"]), slots_and_worth(machine_type)
+    offering = Offering(region, zone["zone"], name, market, *worth, family(name))
+    return launch_spec(document, offering, (*layers, {"launchSpec": _completed(given, image, tags)}), _image)
+
+
+def _image(settings: Mapping[str, Any]) -> str:
+    return str(settings["disks"][0]["initializeParams"]["sourceImage"])
+
+
+def _regular(spec: LaunchSpec) -> dict[str, Any]:
+    """The settings of a spot instance for one that is not taken away; what bounds its life keeps its action."""
+    scheduling = {name: value for name, value in spec.settings["scheduling"].items() if name != "provisioningModel"}
+    if "maxRunDuration" not in scheduling:
+        scheduling.pop("instanceTerminationAction", None)
+    others = {name: value for name, value in spec.settings.items() if name != "scheduling"}
+    return others | ({"scheduling": scheduling} if scheduling else {})
 
 
 def _completed(given: dict[str, Any], image: str, tags: dict[str, str]) -> dict[str, Any]:

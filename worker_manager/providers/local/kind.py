@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from worker_manager.errors import ConfigInvalid, Problem
-from worker_manager.launch_settings import capacity_problems, launch_spec
-from worker_manager.model import LaunchSpec, Offering
+from worker_manager.launch_settings import capacity_problems, caps_of, launch_spec, slots_and_worth
+from worker_manager.model import Cap, LaunchSpec, Market, Offering
 from worker_manager.provider import ProviderKind, ProviderRecord
 
 # This machine is the only region there is; it has no zones.
@@ -33,6 +33,9 @@ class LocalKind:
     def launch_specs(self, document: dict[str, Any]) -> Sequence[LaunchSpec]:
         return list(_specs(document))
 
+    def caps(self, document: dict[str, Any]) -> Sequence[Cap]:
+        return [*caps_of(document["instanceTypes"], "instanceType", "instance_type")]
+
     def open(self, record: ProviderRecord) -> NoReturn:
         message = (
             f"the provider {record.name!r} cannot be used: this version checks and renders configs of kind 'local', "
@@ -48,13 +51,7 @@ def _specs(document: dict[str, Any]) -> Iterator[LaunchSpec]:
     """One launch spec for each instance type, in document order. Tags are settings, as processes have none."""
     tagged = {"launchSpec": {"tags": document["tags"]}} if document.get("tags") else {}
     for entry in document["instanceTypes"]:
-        offering = Offering(
-            REGION,
-            "",
-            entry["instanceType"],
-            capacity=entry.get("capacity", 1),
-            utility=float(entry.get("utility", 1)),
-        )
+        offering = Offering(REGION, "", entry["instanceType"], Market.ON_DEMAND, *slots_and_worth(entry))
         yield launch_spec(document, offering, (document, entry, tagged))
 
 
