@@ -55,7 +55,9 @@ class InventoryActivities:
                 except ProviderError as error:
                     failures += 1
                     activity.logger.warning("inventory of %s failed: %s", provider, error)
-                    await self._pause(min(LONGEST_BACK_OFF_SECONDS, self._pause_seconds * 2**failures))
+                    # The power must stay a number, however long the cloud is away.
+                    wait = self._pause_seconds * 2 ** min(failures, 30)
+                    await self._pause(min(LONGEST_BACK_OFF_SECONDS, wait))
                     continue
                 seen = await self._wake_changed(seen, _digests(instances))
                 suspects = await self._sweep(instances, suspects)

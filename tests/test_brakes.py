@@ -52,6 +52,11 @@ def test_it_holds_for_a_minute_then_twice_as_long_up_to_half_an_hour():
     assert [60, 120, 240, 480, 960, 1800, 1800] == waits
 
 
+def test_a_brake_that_trips_for_a_year_holds_half_an_hour():
+    before = Brake("a", 20_003, NOW, "no worker", NOW, 20_000)
+    assert at(1800) == failing(1, "a", brakes=[before])["a"].opens_at
+
+
 def test_failures_of_what_was_on_its_way_when_it_tripped_do_not_lengthen_the_wait():
     before = failing(3, "a")
     after = failing(5, "a", brakes=before.values(), seconds=10)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from pydantic import TypeAdapter
 
 from worker_manager import budgets
 from worker_manager.budgets import BACK_OFFS, FORGOTTEN_AFTER, MOST_BUDGETS, OPEN, Answered, Budget
@@ -15,9 +16,9 @@ from worker_manager.model import LaunchSpec, Market, Offering, Outcome
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SPOT = "us-east-1/us-east-1a/m5.large/spot"
-PLACE = f"{SPOT}|standard|ami-1"
-NEIGHBOUR = "us-east-1/us-east-1b/m5.large/spot|standard|ami-1"
-ELSEWHERE = "us-west-2/us-west-2a/m5.large/spot|standard|ami-2"
+PLACE = f"{SPOT}|standard"
+NEIGHBOUR = "us-east-1/us-east-1b/m5.large/spot|standard"
+ELSEWHERE = "us-west-2/us-west-2a/m5.large/spot|standard"
 REFUSALS = sorted(BACK_OFFS)
 
 
@@ -46,10 +47,9 @@ def room(known, place, now=NOW):
 
 def test_a_place_says_everything_that_a_refusal_may_close():
     offering = Offering("us-east-1", "us-east-1a", "m5.large", Market.SPOT, family="standard")
-    assert PLACE == budgets.place_of(LaunchSpec(offering, {}, {}, "hash", image="ami-1"))
-    family, image = "us-east-1/family/standard/spot", "us-east-1/image/ami-1"
-    assert (SPOT, "us-east-1", family, image, "*") == budgets.keys_of(PLACE)
-    assert ("r/any/t/spot", "r", "*") == budgets.keys_of("r/any/t/spot||")
+    assert PLACE == budgets.place_of(LaunchSpec(offering, {}, {}, "hash"))
+    assert (SPOT, "us-east-1", "us-east-1/family/standard/spot", "*") == budgets.keys_of(PLACE)
+    assert ("r/any/t/spot", "r", "*") == budgets.keys_of("r/any/t/spot|")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,6 @@ def test_a_place_says_everything_that_a_refusal_may_close():
         (Outcome.NO_CAPACITY, SPOT, None, None),
         (Outcome.QUOTA, "us-east-1/family/standard/spot", 0, None),
         (Outcome.THROTTLED, "us-east-1", 0, None),
-        (Outcome.BROKEN, "us-east-1/image/ami-1", 0, None),
         (Outcome.CREDENTIALS, "*", 0, 0),
     ],
 )
@@ -204,11 +203,6 @@ def test_a_refusal_after_a_success_waits_as_the_first_did():
     assert (1, 1, after(20), after(35)) == (budget.refusals, budget.allowed, budget.since, budget.opens_at)
 
 
-def test_an_image_whose_workers_do_not_register_is_not_proven_by_launching_it():
-    known, _ = let(refused(Outcome.BROKEN), "p", now=after(60))
-    assert known == budgets.answered(known, [answer(Outcome.LAUNCHED, "p", asked=1, launched=1)], after(61))
-
-
 def test_a_place_is_forgotten_long_after_it_could_have_been_asked_again():
     (budget,) = known = refused()
     assert after(15) + FORGOTTEN_AFTER == budget.forgotten_at
@@ -223,11 +217,23 @@ def test_a_place_is_not_forgotten_while_it_is_probed():
 
 
 def test_only_so_many_places_are_remembered_those_that_refused_last():
-    places = [f"r/z/t{number}/spot||" for number in range(MOST_BUDGETS + 3)]
+    places = [f"r/z/t{number}/spot|" for number in range(MOST_BUDGETS + 3)]
     known: tuple[Budget, ...] = ()
     for number, place in enumerate(places):
         known = budgets.answered(known, [answer(place=place)], after(number / 1000))
     assert [each.partition("|")[0] for each in places[3:]] == [each.key for each in known]
+
+
+@pytest.mark.parametrize("wide", ["\x01", "\U0001f4a5"])
+def test_all_that_is_remembered_fits_into_a_payload_whatever_the_clouds_say(wide):
+    known: tuple[Budget, ...] = ()
+    for number in range(MOST_BUDGETS):
+        place = f"{number:r>64}/{'z' * 64}/{'t' * 64}/spot|{'f' * 64}"
+        told = replace(answer(place=place), message=wide * 1000, code=wide * 1000)
+        known = budgets.answered(known, [told], NOW)
+    known = tuple(replace(each, probe="k" * 64, probe_until=NOW) for each in known)
+    assert MOST_BUDGETS == len(known)
+    assert len(TypeAdapter(tuple[Budget, ...]).dump_json(known)) < 1_900_000
 
 
 class Launches(RuleBasedStateMachine):
@@ -304,7 +310,7 @@ class Launches(RuleBasedStateMachine):
         for launch, (_, _, keys, until) in self.out.items():
             for each in self.known:
                 if each.key in keys and until > self.now and each.since < until - timedelta(seconds=150):
-                    assert each.probe == launch or each.outcome is Outcome.BROKEN
+                    assert each.probe == launch
 
 
 def place_with(key: str) -> tuple[str, int]:

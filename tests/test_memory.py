@@ -107,8 +107,8 @@ def test_a_launch_of_nothing_leaves_nothing_reserved():
 
 
 def test_what_was_launched_boots():
-    boot = Boot("k1", "h", f"{EAST}|standard|ami-1", ("i-1", "i-2"))
-    asked = replace(intent(), settings_hash="h", family="standard", image="ami-1")
+    boot = Boot("k1", "h", f"{EAST}|standard", ("i-1", "i-2"))
+    asked = replace(intent(), settings_hash="h", family="standard")
     memory = answered(Outcome.LAUNCHED, ("i-1", "i-2"), memory=Memory(intents=(asked,)))
     assert (boot,) == memory.boots
 
@@ -156,6 +156,12 @@ def test_a_rejection_waits_twice_as_long_each_time_up_to_half_an_hour():
         waits.append((until - now).total_seconds())
         now = until
     assert [60, 120, 240, 480, 960, 1800, 1800, 1800] == waits
+
+
+def test_a_rejection_that_lasts_for_a_year_waits_half_an_hour():
+    before = Memory(refusals=(Refusal(EAST, Outcome.REJECTED, 20_000, NOW),))
+    memory = rejected_again(before, NOW, key="k1")
+    assert NOW + dt.timedelta(minutes=30) == memory.refusals[0].blocked_until
 
 
 def test_rejections_that_arrive_together_do_not_compound():

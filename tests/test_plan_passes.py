@@ -105,11 +105,7 @@ class World:
 
     def _launched(self, launch: PlannedLaunch, number: int) -> tuple[Intent, LaunchResult | None]:
         key = f"{self.now:%H%M%S}-{number}"
-        offering, one = launch.spec.offering, launch.spec
-        until = self.now + dt.timedelta(seconds=launch.settle_seconds)
-        asked = Intent(
-            key, offering.key, launch.count, offering.capacity, self.now, until, (), one.settings_hash, "", one.image
-        )
+        asked = launch.intent(key, self.now)
         if self.dice.random() < self.chances.refused:
             return asked, LaunchResult(key, Outcome.NO_CAPACITY, (), "dry")
         names = tuple(f"i-{key}-{index}" for index in range(launch.count))

@@ -13,6 +13,7 @@ from worker_manager.decision import Counts, Decision, PlannedTermination, Reason
 from worker_manager.memory import Boot, Ended, Intent, Mark, MarkKind, Memory
 from worker_manager.model import Demand
 from worker_manager.state import (
+    CARRIED_BYTES,
     KEPT_ANSWERS,
     KEPT_BYTES,
     KEPT_NOTES,
@@ -26,6 +27,7 @@ from worker_manager.state import (
     SharedConfigState,
     ValueRevision,
     WorkerTypeState,
+    carried,
     happened,
     keep,
     keep_decision,
@@ -268,6 +270,25 @@ def test_documents_of_old_revisions_go_when_they_are_too_large_to_carry():
     for revision in range(1, 60):
         keep_revision(kept, Revision(revision, NOW, document={"description": "x" * (KEPT_BYTES // 3)}))
     assert (KEPT_REVISIONS, [58, 59]) == (len(kept.revisions), [each.revision for each in kept.revisions if each.kept])
+
+
+@pytest.mark.parametrize(
+    ("document_bytes", "happenings", "revisions"),
+    [
+        pytest.param(100, 1, [1, 2], id="small"),
+        pytest.param(KEPT_BYTES // 2, 0, [1, 2], id="what-happened-goes-first"),
+        pytest.param(CARRIED_BYTES // 2, 0, [2], id="then-earlier-documents"),
+    ],
+)
+def test_a_state_too_large_to_carry_leaves_behind_what_is_only_looked_at(document_bytes, happenings, revisions):
+    documents = [{"description": f"{revision}" * document_bytes} for revision in (1, 2)]
+    kept = [Revision(index, NOW, document=each) for index, each in enumerate(documents, 1)]
+    asked = tuple("i" * 200 for _ in range(document_bytes // 250))
+    full = state(revisions=kept, memory=Memory(asking=asked))
+    happened(full, Happening(NOW, "ended", "w" * document_bytes))
+    found = WORKER_TYPE.validate_python(carried(full))
+    assert (happenings, revisions) == (len(found.happenings), [each.revision for each in found.revisions if each.kept])
+    assert (asked, documents[1]) == (found.memory.asking, found.revisions[-1].document)
 
 
 def test_a_value_too_large_alone_is_still_the_current_one():

@@ -46,7 +46,8 @@ def _failed(before: Brake | None, key: str, why: str, most: int, now: datetime) 
     is_closed = brake.opens_at is not None and brake.opens_at > now
     if brake.failures < most or is_closed:
         return brake
-    wait = min(LONGEST_SECONDS, FIRST_SECONDS * 2**brake.trips)
+    # Doubled no further than it takes to reach the longest wait: the power must stay a number.
+    wait = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** min(brake.trips, 30))
     return replace(brake, trips=brake.trips + 1, opens_at=now + timedelta(seconds=wait))
 
 

@@ -2,7 +2,7 @@
 
 A *budget* exists only for what refused lately; without one a place is open. It has a key: an offering
 (`us-east-1/us-east-1a/m5.large/spot`), a region (`us-east-1`), what a quota counts together
-(`us-east-1/family/standard/spot`), an image (`us-east-1/image/ami-1`), or everything (`*`).
+(`us-east-1/family/standard/spot`), or everything (`*`).
 
 While there is a budget, one launch at a time is let through (a single probe), of at most `allowed` instances. A refusal
 of everything asked makes that one instance and doubles the wait; one of a part halves it; a success doubles it, until
@@ -47,7 +47,6 @@ BACK_OFFS: Mapping[Outcome, BackOff] = {
     Outcome.QUOTA: BackOff(60, 900, "family"),
     Outcome.THROTTLED: BackOff(2, 60, "region"),
     Outcome.CREDENTIALS: BackOff(15, 300, "everything"),
-    Outcome.BROKEN: BackOff(60, 1800, "image"),
 }
 
 
@@ -118,14 +117,12 @@ class Answered:
 
 def place_of(spec: LaunchSpec) -> str:
     """Everything that a refusal may close, in one text which `keys_of` takes apart; travels with answers."""
-    return f"{spec.offering.key}|{spec.offering.family}|{spec.image}"
+    return f"{spec.offering.key}|{spec.offering.family}"
 
 
 def keys_of(place: str) -> tuple[str, ...]:
-    """Keys of every budget that counts for the place: its offering, region, quota, image, and everything."""
-    return tuple(
-        dict.fromkeys((_offering(place), *(_key(place, each) for each in ("region", "family", "image")), EVERYTHING))
-    )
+    """Keys of every budget that counts for the place: its offering, region, quota, and everything."""
+    return tuple(dict.fromkeys((_offering(place), *(_key(place, each) for each in ("region", "family")), EVERYTHING)))
 
 
 def closed_key(place: str, outcome: Outcome) -> str:
@@ -204,7 +201,7 @@ def _refusal_in(answer: Answered) -> Outcome | None:
 def _succeed(budgets: dict[str, Budget], key: str, answer: Answered, now: datetime) -> None:
     """Something was launched: everything that could have refused it has not."""
     before = budgets.get(key)
-    if before is None or before.outcome is Outcome.BROKEN:  # an image is proven by its workers, not by a launch
+    if before is None:
         return
     allowed = max(before.allowed, min(before.allowed, answer.launched) * 2)
     if allowed >= OPEN:
@@ -230,9 +227,14 @@ def _refuse(budgets: dict[str, Budget], answer: Answered, now: datetime) -> None
         since=before.since if before and before.refusals else now,
         refused_at=now,
         opens_at=now + timedelta(seconds=wait),
-        message=answer.message[:KEPT_CHARACTERS],
-        code=answer.code[:KEPT_CHARACTERS],
+        message=_kept(answer.message),
+        code=_kept(answer.code),
     )
+
+
+def _kept(text: str) -> str:
+    """In one line, and without what would be written as many characters."""
+    return "".join(each if each.isprintable() else " " for each in text[:KEPT_CHARACTERS])
 
 
 def _allowed_after_nothing(answer: Answered) -> int:
@@ -245,15 +247,13 @@ def _offering(place: str) -> str:
 
 
 def _key(place: str, closes: str) -> str:
-    offering, family, image = place.split("|", 2)
+    offering, family = place.split("|", 1)
     region, _, _, market = offering.split("/")
     match closes:
         case "region":
             return region
         case "family":
             return f"{region}/family/{family}/{market}" if family else region
-        case "image":
-            return f"{region}/image/{image}" if image else offering
         case "everything":
             return EVERYTHING
         case _:

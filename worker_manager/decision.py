@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from worker_manager.budgets import Budgets
 from worker_manager.capacity import Bounds
-from worker_manager.memory import Memory
+from worker_manager.memory import Intent, Memory
 from worker_manager.model import Demand, Instance, LaunchSpec
 
 
@@ -78,6 +78,20 @@ class PlannedLaunch:
     count: int
     settle_seconds: float
     why: str = ""
+
+    def intent(self, launch_key: str, now: datetime) -> Intent:
+        """What is recorded of it before any call."""
+        offering = self.spec.offering
+        return Intent(
+            launch_key=launch_key,
+            offering_key=offering.key,
+            count=self.count,
+            capacity=offering.capacity,
+            requested_at=now,
+            settle_after=now + timedelta(seconds=self.settle_seconds),
+            settings_hash=self.spec.settings_hash,
+            family=offering.family,
+        )
 
 
 @dataclass(frozen=True, slots=True)

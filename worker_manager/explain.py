@@ -5,21 +5,19 @@ A reason about work that waits says how many slots of it, who can do something a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from worker_manager.budgets import EVERYTHING
-from worker_manager.capacity import Bounds, Supply
 from worker_manager.decision import Reason
 from worker_manager.memory import Mark, MarkKind
-from worker_manager.model import Demand, Instance, Outcome
-from worker_manager.rooms import Cause, Limit
+from worker_manager.model import Demand, Instance
 
 if TYPE_CHECKING:
     from worker_manager.offerings import Placement
-    from worker_manager.rollout import Renewal
     from worker_manager.schedule import ScheduledBounds
+    from worker_manager.situation import Situation
 
 SHOWN_CAUSES = 6
 SHOWN_IDS = 3
@@ -76,13 +74,13 @@ def special(marks: Iterable[Mark]) -> tuple[Reason, ...]:
     reasons = [
         Reason(
             f"marked-{kind}",
-            f"{count_of(len(ids), 'instance')} ({_some(ids)}) {_MARKED[kind][0]}",
+            f"{count_of(len(ids), 'instance')} ({some(ids)}) {_MARKED[kind][0]}",
             owner=_MARKED[kind][1],
         )
         for kind, ids in sorted(by_kind.items())
     ]
     for why, ids in list(failed.items())[:SHOWN_CAUSES]:
-        text = f"{count_of(len(ids), 'instance')} ({_some(ids)}) failed: {why}; ended, and replaced as the brakes allow"
+        text = f"{count_of(len(ids), 'instance')} ({some(ids)}) failed: {why}; ended, and replaced as the brakes allow"
         reasons.append(Reason("failed", text, owner="owner", next_step="look at the image and at what its worker says"))
     return tuple(reasons)
 
@@ -91,11 +89,12 @@ def ended_early(ids: Sequence[str]) -> tuple[Reason, ...]:
     """Which instances were gone before they were up, ended by nobody here."""
     if not ids:
         return ()
-    text = f"{count_of(len(ids), 'instance')} ({_some(ids)}) ended before up, by the cloud or a person: replaced"
+    text = f"{count_of(len(ids), 'instance')} ({some(ids)}) ended before up, by the cloud or a person: replaced"
     return (Reason("ended-early", text, owner="cloud", evidence={"instances": len(ids)}),)
 
 
-def _some(ids: Sequence[str]) -> str:
+def some(ids: Sequence[str]) -> str:
+    """The first few ids."""
     more = f" and {len(ids) - SHOWN_IDS} more" if len(ids) > SHOWN_IDS else ""
     return ", ".join(ids[:SHOWN_IDS]) + more
 
@@ -103,13 +102,17 @@ def _some(ids: Sequence[str]) -> str:
 # --- scaling --------------------------------------------------------------------------------------------------------
 
 
-def scaling(bounds: Bounds, supply: Supply, demand: Demand, placed: int, instances: int) -> tuple[Reason, ...]:
-    """Why launch this many: `placed` slots in so many `instances`, for work or the minimum."""
-    if not placed:
+def scaling(it: Situation, demand: Demand, placement: Placement, wanted: int) -> tuple[Reason, ...]:
+    """Why launch this many, for work or the minimum; nothing where all are replacements."""
+    if not wanted or not placement.shares:
         return ()
+    supply, bounds = it.view.supply, it.bounds
+    instances, replacing = sum(each.count for each in placement.shares), max(0, placement.capacity - wanted)
+    extra = f", of which {count_of(replacing, 'slot')} to replace others or by rounding up" if replacing else ""
     text = (
-        f"launching {count_of(instances, 'instance')} ({count_of(placed, 'slot')}): work {demand.pending} pending and "
-        f"{demand.running} running, live {supply.live}, requested {supply.requested}, minimum {bounds.min_capacity}"
+        f"launching {count_of(instances, 'instance')} ({count_of(placement.capacity, 'slot')}{extra}): "
+        f"work {demand.pending} pending and {demand.running} running, live {supply.live}, "
+        f"requested {supply.requested}, minimum {bounds.min_capacity}"
     )
     evidence = {
         "pending": demand.pending,
@@ -123,36 +126,43 @@ def scaling(bounds: Bounds, supply: Supply, demand: Demand, placed: int, instanc
     return (Reason("scale-up", text, evidence=evidence),)
 
 
-def unmet(bounds: Bounds, supply: Supply, demand: Demand, placed: int, unplaced: int) -> tuple[Reason, ...]:
+def unmet(it: Situation, demand: Demand, placement: Placement, wanted: int) -> tuple[Reason, ...]:
     """Why work waits that no launch is made for, apart from what found no place."""
+    supply, ratio = it.view.supply, it.bounds.scaling_ratio
     waiting = max(0, demand.pending - max(0, supply.live - demand.running))
-    covered = supply.requested + placed
-    wanted = -int(-bounds.scaling_ratio * waiting // 1)
-    beyond = max(0, wanted - covered - unplaced)
-    shared = max(0, waiting - max(wanted, covered))
+    covered = supply.requested + (placement.capacity if wanted else 0)
+    asked = math.ceil(ratio * waiting)
+    beyond = max(0, asked - covered - max(0, wanted - placement.capacity))
+    shared = max(0, waiting - max(asked, covered))
     reasons = []
     if covered and waiting:
-        served = min(waiting, covered)
-        text = f"{count_of(served, 'slot')} of work to be taken by instances that are on their way"
-        reasons.append(Reason("booting", text, served, "time"))
+        reasons.append(_booting(min(waiting, covered), it.view.up_by))
     if beyond:
-        held = (
-            f" (of which {supply.stopping + supply.lost} are taken by what is ending or of no use)"
-            if supply.stopping + supply.lost
-            else ""
-        )
-        text = f"at maxCapacity {bounds.max_capacity}{held}: {count_of(beyond, 'slot')} of work must wait"
-        step = "raise maxCapacity to serve it"
-        reasons.append(
-            Reason("at-max", f"{text}; {step}", beyond, "owner", step, evidence={"maxCapacity": bounds.max_capacity})
-        )
+        reasons.append(_at_max(it, beyond))
     if shared:
         text = (
-            f"scalingRatio {bounds.scaling_ratio:g}: {count_of(shared, 'slot')} of work to wait for the "
+            f"scalingRatio {ratio:g}: {count_of(shared, 'slot')} of work to wait for the "
             "instances of other work; raise scalingRatio to serve them at once"
         )
         reasons.append(Reason("ratio", text, shared, "owner", "raise scalingRatio"))
     return tuple(reasons)
+
+
+def _booting(served: int, up_by: datetime | None) -> Reason:
+    latest = f", up by {clock(up_by)} or replaced" if up_by else ""
+    text = f"{count_of(served, 'slot')} of work to be taken by instances that are on their way{latest}"
+    return Reason("booting", text, served, "time", until=up_by)
+
+
+def _at_max(it: Situation, beyond: int) -> Reason:
+    most, ending = it.bounds.max_capacity, it.view.supply.stopping + it.view.supply.lost
+    held = f" (of which {ending} are taken by what is ending or of no use)" if ending else ""
+    caps = [each for each in it.scheduled.in_force if each.entry.max_capacity == most]
+    until = max((each.until for each in caps), default=None)
+    whose = f" of the schedule, until {until:%Y-%m-%d %H:%M} UTC" if until else ""
+    step = "change the schedule to serve it" if until else "raise maxCapacity to serve it"
+    text = f"at maxCapacity {most}{whose}{held}: {count_of(beyond, 'slot')} of work must wait"
+    return Reason("at-max", f"{text}; {step}", beyond, "owner", step, until, {"maxCapacity": most})
 
 
 def scheduled(bounds: ScheduledBounds) -> tuple[Reason, ...]:
@@ -205,207 +215,3 @@ def ordered(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
         return 0 if reason.slots and waits_for_somebody else 1 if reason.next_step and waits_for_somebody else 2
 
     return tuple(sorted(reasons, key=urgency))
-
-
-# --- placing --------------------------------------------------------------------------------------------------------
-
-
-def placed(placement: Placement, prices: Mapping[str, float]) -> tuple[Reason, ...]:
-    """Why here: the places chosen, and how they compare."""
-    if not placement.shares:
-        return ()
-    shown = placement.shares[:SHOWN_CAUSES]
-    places = [f"{each.count} x {each.spec.offering.key}{_price(prices.get(each.spec.offering.key))}" for each in shown]
-    more = f" and {len(placement.shares) - len(shown)} more" if len(placement.shares) > len(shown) else ""
-    order = "the cheapest per utility, " if prices else ""
-    is_fallback = any(each.spec.is_fallback for each in placement.shares)
-    market = "; on-demand in place of spot, which is refused everywhere" if is_fallback else ""
-    text = (
-        f"in {', '.join(places)}{more}: {order}spread over zones, of "
-        f"{count_of(placement.open_count, 'open offering')} of {placement.open_count + placement.closed_count}{market}"
-    )
-    return (Reason("where", text, evidence={"open": placement.open_count, "closed": placement.closed_count}),)
-
-
-def _price(price: float | None) -> str:
-    return "" if price is None else f" ({price:.4f} an hour)"
-
-
-def placing(placement: Placement, wanted: int) -> tuple[Reason, ...]:
-    """Why slots that are wanted were not launched: what stands in the way, who can change it, and when it changes."""
-    if not placement.unplaced:
-        return ()
-    causes = _telling(placement.causes)
-    reasons = [_cause(each, placement.unplaced, wanted) for each in causes[:SHOWN_CAUSES]]
-    if len(causes) > SHOWN_CAUSES:
-        more = len(causes) - SHOWN_CAUSES
-        reasons.append(Reason("more-causes", f"{count_of(more, 'place')} more with causes of their own", owner="cloud"))
-    first, *rest = reasons
-    return (_with_slots(first, placement.unplaced), *rest)
-
-
-def _telling(causes: Sequence[Cause]) -> list[Cause]:
-    """Causes worth telling: that more follows later says little where something else stands in the way as well."""
-    others = [
-        each for each in causes if each.limit is not Limit.CALL and (each.limit is not Limit.FALLBACK or each.until)
-    ]
-    return others if others and not any(each.limit is Limit.CALL for each in causes) else list(causes)
-
-
-def _with_slots(reason: Reason, slots: int) -> Reason:
-    return Reason(reason.kind, reason.text, slots, reason.owner, reason.next_step, reason.until, reason.evidence)
-
-
-def _cause(cause: Cause, unplaced: int, wanted: int) -> Reason:
-    slots = count_of(unplaced, "slot")
-    until = f" until {clock(cause.until)}" if cause.until else ""
-    match cause.limit:
-        case Limit.CALL:
-            return Reason("later", f"{slots} of {wanted} wanted follow once these launches are answered", owner="time")
-        case Limit.MAXIMUM:
-            text = f"{slots} of {wanted} wanted cannot be launched: no instance type fits below maxCapacity"
-            return Reason(
-                "no-fit", text, owner="owner", next_step="raise maxCapacity, or allow a smaller instance type"
-            )
-        case Limit.PACE:
-            text = f"launchesPerMinute is used up: {slots} of {wanted} wanted follow{until.replace('until', 'from')} on"
-            return Reason("launch-pace", text, owner="time", until=cause.until)
-        case Limit.CAP:
-            step = f"raise the maxCapacity of {cause.key}"
-            text = f"{cause.key} is at its maxCapacity {cause.message}: {slots} of {wanted} wanted find no other place"
-            return Reason("cap", f"{text}; {step}", owner="owner", next_step=step)
-        case Limit.UNPROVEN:
-            text = (
-                f"no worker has registered with these settings yet: {slots} of {wanted} wanted follow when the first "
-                "ones do (brakes.unprovenInstances)"
-            )
-            return Reason("unproven", text, owner="workers", next_step="they follow when a worker registers")
-        case Limit.BRAKE:
-            which = f"settings {cause.key}" if cause.key else "this worker type"
-            when = f"after {clock(cause.until)}" if cause.until else "when the one under way is up or has failed"
-            text = (
-                f"brake: instances of {which} do not come up, one after the other ({cause.message[:200]}): held, with "
-                f"single probes, the next {when}; look at the image and at what its worker needs to register"
-            )
-            return Reason("brake", text, owner="owner", next_step="look at the image", until=cause.until)
-        case Limit.FALLBACK:
-            why = cause.message or "spot is tried first"
-            text = f"on-demand instances are not launched in place of spot{until}: {why}"
-            return Reason("fallback-waits", text, owner="time", until=cause.until)
-        case _:
-            return _refused(cause)
-
-
-_WHAT = {
-    Outcome.NO_CAPACITY: ("has no capacity", "cloud", ""),
-    Outcome.QUOTA: ("is at a quota of the account", "operator", "ask the cloud for a higher quota"),
-    Outcome.THROTTLED: ("is called too often", "time", "launches go on more slowly"),
-    Outcome.CREDENTIALS: ("refuses our credentials", "operator", "repair the credentials or permissions"),
-    Outcome.REJECTED: ("rejects these launch settings", "owner", "correct the launch settings"),
-    Outcome.BROKEN: ("launches instances that do not come up", "owner", "repair the image"),
-}
-
-
-def _refused(cause: Cause) -> Reason:
-    outcome = cause.outcome or Outcome.UNKNOWN
-    what, owner, step = _WHAT.get(outcome, ("refused", "cloud", "it is tried again"))
-    where = "every offering" if cause.key == EVERYTHING else cause.key
-    when = f"tried again after {clock(cause.until)}" if cause.until else "one launch is being tried"
-    message = f": {cause.message[:200]}" if cause.message else ""
-    text = f"{where} {what}{message}; {when}" + (f"; {step}" if step else "")
-    return Reason(f"refused-{outcome}", text, owner=owner, next_step=step or when, until=cause.until)
-
-
-# --- leaving --------------------------------------------------------------------------------------------------------
-
-
-def waiting_for_idle(left: int) -> tuple[Reason, ...]:
-    """Why a surplus stays under `scaleIn: whenIdle`."""
-    if left <= 0:
-        return ()
-    text = f"{count_of(left, 'slot')} more than desired: each goes when its idle worker asks (scaleIn: whenIdle)"
-    return (Reason("scale-in-when-idle", text, owner="workers"),)
-
-
-def kept_idle(surplus: int, until: datetime) -> Reason:
-    """Why instances stay although there is no work."""
-    text = f"{count_of(surplus, 'slot')} idle and kept in case of work until {clock(until)} (maxIdle)"
-    return Reason("kept-idle", text, owner="time", until=until)
-
-
-def cooling_down(surplus: int, ready_at: datetime) -> tuple[Reason, ...]:
-    """Why a surplus stays for now under `scaleIn: oldestFirst`."""
-    text = f"{count_of(surplus, 'slot')} more than desired: the oldest drain from {clock(ready_at)} on (cool-down)"
-    return (Reason("scale-in-cooldown", text, owner="time", until=ready_at),)
-
-
-def draining_oldest(deadlines: Mapping[str, datetime]) -> tuple[Reason, ...]:
-    """Who drains under `scaleIn: oldestFirst`, and until when at the latest."""
-    if not deadlines:
-        return ()
-    last = max(deadlines.values())
-    text = (
-        f"{count_of(len(deadlines), 'instance')} more than desired ({_some(list(deadlines))}) drain: each goes "
-        f"when its worker asks, or at {clock(last)} at the latest; taken back if there is work again"
-    )
-    return (Reason("scale-in-draining", text, owner="workers", until=last),)
-
-
-def draining(left: int, unsettled: int, deadline: datetime | None) -> tuple[Reason, ...]:
-    """What a drain waits for, and until when at the latest."""
-    reasons = []
-    if left and deadline:
-        text = (
-            f"draining: {count_of(left, 'instance')} not known to be idle: each goes when its worker asks, "
-            f"when no work runs, or at {deadline:%Y-%m-%d %H:%M:%S} UTC at the latest"
-        )
-        reasons.append(Reason("draining", text, owner="workers", until=deadline))
-    if unsettled:
-        text = f"draining: {count_of(unsettled, 'launch', 'launches')} without an instance yet"
-        reasons.append(Reason("draining-intents", text, owner="time"))
-    return tuple(reasons)
-
-
-def drain_ending() -> Reason:
-    """What a drain waits for at last."""
-    return Reason("draining", "draining: the last instances are ending", owner="time")
-
-
-def held_in_drain(count: int) -> tuple[Reason, ...]:
-    """Why a drain does not end."""
-    if not count:
-        return ()
-    step = "release them, or drain with force to end them"
-    text = f"draining: {count_of(count, 'instance')} held or in quarantine: {step}"
-    return (Reason("draining-held", text, owner="operator", next_step=step),)
-
-
-# --- rollout --------------------------------------------------------------------------------------------------------
-
-
-def replacing(renewing: Renewal, draining_count: int, until: datetime | None, ready_at: datetime | None) -> Reason:
-    """How far the rollout is, and what it waits for: busy ones to `until` at most, new ones to be ready."""
-    policy, target = renewing.policy, renewing.target
-    surge, unavailable = policy.max_surge.of(target), policy.max_unavailable.of(target)
-    budget = f"maxSurge {count_of(surge, 'slot')}, maxUnavailable {unavailable}"
-    old = count_of(len(renewing.old), "instance")
-    if renewing.is_stuck and not surge and not unavailable:
-        step = "allow maxSurge or maxUnavailable"
-        text = f"rollout: {old} to replace, but its budget is nothing ({budget}); {step}"
-        return Reason("rollout-stuck", text, owner="owner", next_step=step)
-    if renewing.is_stuck:
-        text = f"rollout: {old} to replace, but no room: at maxCapacity with {budget}"
-        step = "raise maxCapacity, or allow maxUnavailable"
-        return Reason("rollout-stuck", f"{text}; {step}", owner="owner", next_step=step)
-    latest = f"; ends them at {clock(until)} at the latest" if until else ""
-    latest += f"; the next new one is ready at {clock(ready_at)} (minReadySeconds)" if ready_at else ""
-    text = f"rollout: {old} left to replace, {draining_count} draining until idle ({budget}){latest}"
-    return Reason(
-        "rollout", text, owner="time", until=until, evidence={"old": len(renewing.old), "draining": draining_count}
-    )
-
-
-def rollout_paused(old: int) -> Reason:
-    """Why nothing is replaced."""
-    text = f"rollout: paused (rollout.pause) with {count_of(old, 'instance')} left to replace"
-    return Reason("rollout-paused", text, owner="owner", next_step="take rollout.pause back")

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from worker_manager import explain
+from worker_manager import explain_leaving
 from worker_manager.decision import PlannedTermination, Reason
 from worker_manager.memory import MarkKind, Memory
 from worker_manager.model import Demand, Instance, InstanceState
@@ -61,7 +61,7 @@ def shrink(
         ready_at = (memory.no_work_since or now) + patience
         if now >= ready_at:
             return Going(end_fitting(ordered, surplus, "no work at all"))
-        return Going(reasons=(explain.kept_idle(surplus, ready_at),), looks=(ready_at,))
+        return Going(reasons=(explain_leaving.kept_idle(surplus, ready_at),), looks=(ready_at,))
     asked = _asking(ordered, memory)
     drains = {each.instance_id for each in memory.marks if each.kind is MarkKind.DRAIN}
     patient = [
@@ -78,8 +78,8 @@ def shrink(
         return Going((*going, *oldest.terminations), oldest.reasons, oldest.drains, oldest.looks)
     since = [memory.idle_since.get(each.instance_id, now) for each in asked if each.instance_id not in gone]
     if since and patience and left > 0:
-        return Going(going, (explain.kept_idle(left, min(since) + patience),))
-    return Going(going, explain.waiting_for_idle(left))
+        return Going(going, (explain_leaving.kept_idle(left, min(since) + patience),))
+    return Going(going, explain_leaving.waiting_for_idle(left))
 
 
 def _drain_oldest(
@@ -91,7 +91,7 @@ def _drain_oldest(
     lifecycle = config.policies.lifecycle
     ready_at = (memory.surplus_since or now) + timedelta(seconds=lifecycle.scale_in_cooldown_seconds)
     if now < ready_at:
-        return Going(reasons=explain.cooling_down(surplus, ready_at), looks=(ready_at,))
+        return Going(reasons=explain_leaving.cooling_down(surplus, ready_at), looks=(ready_at,))
     since = {each.instance_id: each.since for each in memory.marks if each.kind is MarkKind.DRAIN}
     limit = timedelta(seconds=lifecycle.drain_timeout_seconds)
     draining: list[Instance] = []
@@ -104,7 +104,7 @@ def _drain_oldest(
     ends = tuple(PlannedTermination(each.region, each.instance_id, OUT_OF_TIME) for each in late)
     rest = {name: deadline for name, deadline in deadlines.items() if deadline > now}
     # All of them, as those out of time keep their mark should the pace let them go only later.
-    return Going(ends, explain.draining_oldest(rest), dict.fromkeys(deadlines, SURPLUS), tuple(rest.values()))
+    return Going(ends, explain_leaving.draining_oldest(rest), dict.fromkeys(deadlines, SURPLUS), tuple(rest.values()))
 
 
 def drain(ordered: Sequence[Instance], memory: Memory, demand: Demand, deadline: datetime, now: datetime) -> Going:
@@ -114,11 +114,11 @@ def drain(ordered: Sequence[Instance], memory: Memory, demand: Demand, deadline:
     """
     everything = sum(each.capacity for each in ordered)
     if memory.force:
-        waiting = explain.draining(0, len(memory.intents), None) or (explain.drain_ending(),)
+        waiting = explain_leaving.draining(0, len(memory.intents), None) or (explain_leaving.drain_ending(),)
         return Going(end_fitting(ordered, everything, "draining: forced"), waiting)
     held_ids = {each.instance_id for each in memory.marks if each.kind in (MarkKind.HOLD, MarkKind.QUARANTINE)}
     free = [each for each in ordered if each.instance_id not in held_ids]
-    held = explain.held_in_drain(len(held_ids))
+    held = explain_leaving.held_in_drain(len(held_ids))
     if now >= deadline:
         going = end_fitting(free, everything, "draining: out of time")
     elif nothing_runs(demand):
@@ -126,8 +126,8 @@ def drain(ordered: Sequence[Instance], memory: Memory, demand: Demand, deadline:
     else:
         going = end_fitting(_asking(free, memory), everything, "draining: idle")
     left = len(free) - len(going)
-    reasons = (*explain.draining(left, len(memory.intents), deadline if left else None), *held)
-    return Going(going, reasons or (explain.drain_ending(),), looks=(deadline,) if left else ())
+    reasons = (*explain_leaving.draining(left, len(memory.intents), deadline if left else None), *held)
+    return Going(going, reasons or (explain_leaving.drain_ending(),), looks=(deadline,) if left else ())
 
 
 def stopped(instances: Iterable[Instance]) -> tuple[PlannedTermination, ...]:

@@ -38,7 +38,7 @@ class Intent:
         capacity: slots per instance.
         settle_after: until then they may appear although no listing shows them; afterwards the listing decides.
         instance_ids: the ids, once the cloud has answered.
-        settings_hash, family, image: of the launch spec.
+        settings_hash, family: of the launch spec.
     """
 
     launch_key: str
@@ -50,12 +50,11 @@ class Intent:
     instance_ids: tuple[str, ...] = ()
     settings_hash: str = ""
     family: str = ""
-    image: str = ""
 
     @property
     def place(self) -> str:
         """What a refusal may close, as `budgets.place_of` writes it."""
-        return f"{self.offering_key}|{self.family}|{self.image}"
+        return f"{self.offering_key}|{self.family}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +242,8 @@ def _refused(key: str, before: Refusal | None, result: LaunchResult, now: dateti
     if before is not None and before.blocked_until > now:
         return before
     failures = (before.failures if before else 0) + 1
-    wait = min(REJECTED_LONGEST_SECONDS, REJECTED_FIRST_SECONDS * 2 ** (failures - 1))
+    # Doubled no further than it takes to reach the longest wait: the power must stay a number.
+    wait = min(REJECTED_LONGEST_SECONDS, REJECTED_FIRST_SECONDS * 2 ** min(failures - 1, 30))
     return Refusal(key, result.outcome, failures, now + timedelta(seconds=wait), result.message)
 
 

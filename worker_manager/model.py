@@ -161,8 +161,7 @@ class Demand:
 class Outcome(StrEnum):
     """How one LaunchRequest ended. All but UNKNOWN are final; UNKNOWN keeps the intent reserved until it settles.
 
-    NOT_SENT: the place was closed meanwhile, so no call was made. BROKEN is no answer of a cloud: instances were
-    launched, and their workers never registered.
+    NOT_SENT: the place was closed meanwhile, or no call was due in time, so none was made.
     """
 
     LAUNCHED = "launched"
@@ -172,7 +171,6 @@ class Outcome(StrEnum):
     CREDENTIALS = "credentials"
     THROTTLED = "throttled"
     NOT_SENT = "not-sent"
-    BROKEN = "broken"
     UNKNOWN = "unknown"
 
 

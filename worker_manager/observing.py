@@ -49,7 +49,7 @@ class View:
         failures: to end now. stopped: the same, as they are never started again.
         of_no_use: still there and not to be ended, but interrupted, in quarantine, or held and stopped.
         drifted_ids, expired_ids: of usable instances, those to be replaced, and why.
-        looks: moments at which time alone changes what is seen here.
+        looks: moments at which time alone changes what is seen here. up_by: when all that boot are up or have failed.
     """
 
     memory: Memory
@@ -65,6 +65,7 @@ class View:
     of_no_use: tuple[Instance, ...] = ()
     present: tuple[Instance, ...] = ()
     looks: tuple[datetime, ...] = ()
+    up_by: datetime | None = None
 
     @property
     def usable(self) -> tuple[Instance, ...]:
@@ -77,64 +78,94 @@ class View:
 
 def observe(config: ResolvedConfig, fleet: Fleet, memory: Memory, now: datetime) -> View:
     """Compare the listing with what is remembered."""
-    present = [each for each in fleet.instances if each.state is not InstanceState.GONE]
+    present = tuple(each for each in fleet.instances if each.state is not InstanceState.GONE)
     memory, said = _fold_reports(memory, {each.instance_id: each for each in present}, now)
-    ended_ids = {each.instance_id for each in memory.ended}
-    known = [each for each in present if each.instance_id not in ended_ids]
     listed_ids = frozenset(each.instance_id for each in fleet.instances)
     unseen = settle(memory.intents, listed_ids, Counter(each.launch_key for each in fleet.instances), now)
     memory = replace(memory, intents=unseen.intents)
     started = _start(config, fleet, memory, said, now)
     # Marked, so that they stay failures until they are gone, should their end take several attempts.
     memory = replace(memory, marks=(*memory.marks, *started.timed_out))
-    marks = {each.instance_id: each for each in memory.marks}
-    no_use = {name: each for name, each in marks.items() if each.kind in _OF_NO_USE}
-    kept = {name for name, each in marks.items() if each.kind in _KEPT}
-    usable = [each for each in known if each.instance_id not in no_use]
-    up = tuple(each for each in usable if each.state in _RUNS and each.instance_id not in started.booting_ids)
-    booting = tuple(
-        each
-        for each in usable
-        if each.state is InstanceState.PENDING or (each.state in _RUNS and each.instance_id in started.booting_ids)
-    )
-    lost = [
-        each
-        for each in known
-        if (each.instance_id in no_use and each.state in (*_RUNS, InstanceState.PENDING))
-        or (each.instance_id in kept and each.state is InstanceState.STOPPED)
-    ]
-    supply = Supply(
-        live=slots(up),
-        requested=slots(booting) + unseen.capacity,
-        stopping=slots(present) - slots(up) - slots(booting) - slots(lost),
-        lost=slots(lost),
-    )
-    failures = tuple(
-        Failure(each, marks[each.instance_id].why) for each in lost if marks[each.instance_id].kind is MarkKind.FAILED
-    )
-    failed_ids = {each.instance.instance_id for each in failures}
-    memory = _learn(config, memory, started, up, now)
-    drifted_ids, expired_ids = _outdated(config, (*up, *booting), now)
-    unknown = [each for each in (*up, *booting) if each.state is InstanceState.UNKNOWN]
+    groups = _sort(present, memory, started)
+    memory = _learn(config, memory, started, groups.up, now)
+    supply = groups.supply(unseen.capacity)
+    drifted_ids, expired_ids = _outdated(config, groups.usable, now)
+    unknown = [each for each in groups.usable if each.state is InstanceState.UNKNOWN]
     return View(
         memory=memory,
-        up=up,
-        booting=booting,
-        failures=failures,
-        stopped=tuple(each for each in known if each.state is InstanceState.STOPPED and each.instance_id not in kept),
+        up=groups.up,
+        booting=groups.booting,
+        failures=groups.failures,
+        stopped=groups.stopped,
         supply=supply,
-        counts=_counts((*up, *booting), supply, len(drifted_ids), len(unknown), memory),
+        counts=_counts(groups.usable, supply, len(drifted_ids), len(unknown), memory),
         drifted_ids=drifted_ids,
         expired_ids=expired_ids,
         reasons=(
             *explain.observed(len(drifted_ids), len(expired_ids), unknown, unseen.lost_keys),
-            *explain.special(marks[each.instance_id] for each in known if each.instance_id in marks),
+            *explain.special(groups.marks.values()),
             *explain.ended_early(started.ended_early),
         ),
-        of_no_use=tuple(each for each in lost if each.instance_id not in failed_ids),
-        present=tuple(present),
-        looks=(*started.looks, *_expiries(config, up, now)),
+        of_no_use=groups.of_no_use,
+        present=present,
+        looks=(*started.looks, *_expiries(config, groups.up, now)),
+        up_by=max(started.looks, default=None),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """The instances that exist, sorted; `lost` are still there, but of no use to us. `marks` are of those not ended."""
+
+    present: tuple[Instance, ...]
+    up: tuple[Instance, ...]
+    booting: tuple[Instance, ...]
+    lost: tuple[Instance, ...]
+    stopped: tuple[Instance, ...]
+    marks: Mapping[str, Mark]
+
+    @property
+    def usable(self) -> tuple[Instance, ...]:
+        return (*self.up, *self.booting)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        return tuple(Failure(each, self.marks[each.instance_id].why) for each in self.lost if self._has_failed(each))
+
+    @property
+    def of_no_use(self) -> tuple[Instance, ...]:
+        return tuple(each for each in self.lost if not self._has_failed(each))
+
+    def supply(self, unseen: int) -> Supply:
+        """Slots, with those of intents that no listing shows."""
+        live, booting, lost = slots(self.up), slots(self.booting), slots(self.lost)
+        return Supply(live, booting + unseen, slots(self.present) - live - booting - lost, lost)
+
+    def _has_failed(self, instance: Instance) -> bool:
+        return self.marks[instance.instance_id].kind is MarkKind.FAILED
+
+
+def _sort(present: tuple[Instance, ...], memory: Memory, started: _Started) -> _Groups:
+    """Sort by state and mark; what we ended is only there."""
+    ended_ids = {each.instance_id for each in memory.ended}
+    known = [each for each in present if each.instance_id not in ended_ids]
+    marked = {each.instance_id: each for each in memory.marks}
+    marks = {each.instance_id: marked[each.instance_id] for each in known if each.instance_id in marked}
+    no_use = {name for name, each in marks.items() if each.kind in _OF_NO_USE}
+    kept = {name for name, each in marks.items() if each.kind in _KEPT}
+    up, booting, lost, stopped = [], [], [], []
+    for each in known:
+        is_kept_stopped = each.state is InstanceState.STOPPED and each.instance_id in kept
+        runs, pends = each.state in _RUNS, each.state is InstanceState.PENDING
+        if (each.instance_id in no_use and (runs or pends)) or is_kept_stopped:
+            lost.append(each)
+        elif pends or (runs and each.instance_id in started.booting_ids):
+            booting.append(each)
+        elif runs:
+            up.append(each)
+        elif each.state is InstanceState.STOPPED:
+            stopped.append(each)
+    return _Groups(present, tuple(up), tuple(booting), tuple(lost), tuple(stopped), marks)
 
 
 def slots(instances: Iterable[Instance]) -> int:

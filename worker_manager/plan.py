@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from worker_manager import brakes, budgets, capacity, explain, lifecycle, rollout
+from worker_manager import brakes, budgets, capacity, explain, explain_placing, lifecycle, rollout
 from worker_manager.budgets import Answered
-from worker_manager.capacity import Bounds
 from worker_manager.decision import Decision, Fleet, PlannedLaunch, PlannedTermination, Reason, WmState
+from worker_manager.launching import place_launches, planned_launches
 from worker_manager.lifecycle import Going
 from worker_manager.memory import Ended, Mark, MarkKind, Memory, Mode, Moved, fold_results, for_config
-from worker_manager.model import Cap, Demand, Instance, Outcome
+from worker_manager.model import Demand, Instance, Outcome
 from worker_manager.observing import View, observe, slots
-from worker_manager.offerings import Placement, free_below, load_of, place
+from worker_manager.offerings import Placement
 from worker_manager.resolved import ResolvedConfig
 from worker_manager.rollout import Renewal
-from worker_manager.rooms import Limit, Limits
-from worker_manager.schedule import ScheduledBounds, bounds_at
+from worker_manager.rooms import Limit
+from worker_manager.situation import Situation, situate
 
 NEEDS_A_PERSON = {Outcome.REJECTED, Outcome.CREDENTIALS, Outcome.QUOTA}
 HOLDS = {Limit.BUDGET, Limit.REJECTED, Limit.BRAKE, Limit.MAXIMUM, Limit.CAP}
@@ -49,7 +48,7 @@ def decide(config: ResolvedConfig, fleet: Fleet, demand: Demand, memory: Memory,
     # Answers first: what they reject are the settings they were launched with, which an edit may just have replaced.
     view = observe(config, fleet, fold_results(memory, now, fleet.list_lag_seconds), now)
     view = replace(view, memory=for_config(view.memory, config.config_hash))
-    situation = _situation(config, fleet, view, demand, now)
+    situation = situate(config, fleet, view, demand, now)
     decisions = {Mode.RUN: _run, Mode.PAUSED: _paused, Mode.DRAINING: _drain}
     return decisions[memory.mode](situation)
 
@@ -64,49 +63,18 @@ def _answers(memory: Memory) -> Iterator[Answered]:
             yield Answered(each.launch_key, intent.place, each.outcome, intent.count, launched, each.message, each.code)
 
 
-@dataclass(frozen=True, slots=True)
-class _Situation:
-    """All that one decision is made of, sorted out. `target` is the capacity that the work and the bounds ask for."""
-
-    config: ResolvedConfig
-    fleet: Fleet
-    view: View
-    demand: Demand
-    bounds: Bounds
-    scheduled: ScheduledBounds
-    target: int
-    is_stale: bool
-    now: datetime
-
-    @property
-    def memory(self) -> Memory:
-        return self.view.memory
-
-
-def _situation(config: ResolvedConfig, fleet: Fleet, view: View, demand: Demand, now: datetime) -> _Situation:
-    demand = demand.with_all_busy(view.supply.live)
-    scheduled = bounds_at(config.min_capacity, config.max_capacity, config.policies.schedule, now)
-    bounds = Bounds(scheduled.min_capacity, scheduled.max_capacity, config.scaling_ratio)
-    limit, reported_at = config.demand_max_age_seconds, demand.reported_at
-    is_stale = limit is not None and reported_at is not None and (now - reported_at).total_seconds() >= limit
-    target = capacity.scale_in_target(bounds, demand)
-    if is_stale:  # what there is stays, whatever the old reading said
-        target = max(bounds.min_capacity, min(bounds.max_capacity, slots(view.usable)))
-    return _Situation(config, fleet, view, demand, bounds, scheduled, target, is_stale, now)
-
-
-def _run(it: _Situation) -> Decision:
+def _run(it: Situation) -> Decision:
     demand = Demand() if it.is_stale else it.demand
     wanted = capacity.launch_capacity(it.bounds, it.view.supply, demand)
     renewing = rollout.renewal(it.config, it.view, it.bounds, it.target, wanted)
     if it.is_stale:  # the target is what there is, replacements included: they would grow without end
         renewing = replace(renewing, extra=0, may_go=0, is_stuck=False)
-    placement = _place(it, wanted + renewing.extra)
+    placement = place_launches(it, wanted + renewing.extra)
     surplus = _surplus(it, renewing) if not wanted else 0
     memory = _timed(it, surplus)
     going = _going(replace(it, view=replace(it.view, memory=memory)), renewing, surplus)
     ends, is_paced = _paced(it, (*_failing(it.view), *lifecycle.stopped(it.view.stopped), *going.terminations))
-    launches = _launches(it, placement, wanted)
+    launches = planned_launches(it, placement, wanted)
     return Decision(
         at=it.now,
         state=_state(it, placement, renewing, is_moving=bool(launches or ends or going.drains)),
@@ -122,12 +90,10 @@ def _run(it: _Situation) -> Decision:
             (
                 *it.view.reasons,
                 *_bounds_reasons(it),
-                *explain.scaling(it.bounds, it.view.supply, demand, *_scaled(placement, wanted)),
-                *explain.unmet(
-                    it.bounds, it.view.supply, demand, _scaled(placement, wanted)[0], _unplaced(placement, wanted)
-                ),
-                *explain.placed(placement, it.fleet.prices),
-                *explain.placing(placement, wanted + renewing.extra),
+                *explain.scaling(it, demand, placement, wanted),
+                *explain.unmet(it, demand, placement, wanted),
+                *explain_placing.placed(placement, it.fleet.prices),
+                *explain_placing.placing(placement, wanted, wanted + renewing.extra),
                 *going.reasons,
                 *([explain.termination_pace(_more_ends_at(it))] if is_paced else []),
             )
@@ -136,12 +102,11 @@ def _run(it: _Situation) -> Decision:
     )
 
 
-def _surplus(it: _Situation, renewing: Renewal) -> int:
+def _surplus(it: Situation, renewing: Renewal) -> int:
     """Usable listed slots more than the target; none where they are fewer than the smallest instance has.
 
     Intents do not count: should they come to nothing, what is listed is all there is. While old instances are replaced,
-    they
-    are what goes: of the fresh ones only those are too many that are more than the target by themselves.
+    they are what goes: of the fresh ones only those are too many that are more than the target by themselves.
     """
     old_ids = {each.instance_id for each in renewing.old} if renewing.is_active else set()
     candidates = [each for each in it.view.usable if each.instance_id not in old_ids]
@@ -150,7 +115,7 @@ def _surplus(it: _Situation, renewing: Renewal) -> int:
     return surplus if surplus >= smallest else 0
 
 
-def _timed(it: _Situation, surplus: int) -> Memory:
+def _timed(it: Situation, surplus: int) -> Memory:
     """Memory with the moments since when there is a surplus, no work, and idle workers."""
     memory, now = it.memory, it.now
     patience = timedelta(seconds=it.config.policies.lifecycle.max_idle_seconds)
@@ -167,7 +132,7 @@ def _timed(it: _Situation, surplus: int) -> Memory:
     )
 
 
-def _going(it: _Situation, renewing: Renewal, surplus: int) -> Going:
+def _going(it: Situation, renewing: Renewal, surplus: int) -> Going:
     """Who goes: old instances that are replaced, and whoever is too many. What is held stays."""
     retiring = rollout.retire(it.config, it.view, renewing, Demand() if it.is_stale else it.demand, it.now)
     if it.is_stale:
@@ -192,89 +157,28 @@ def _failing(view: View) -> tuple[PlannedTermination, ...]:
     )
 
 
-def _paced(it: _Situation, ends: Sequence[PlannedTermination]) -> tuple[tuple[PlannedTermination, ...], bool]:
+def _paced(it: Situation, ends: Sequence[PlannedTermination]) -> tuple[tuple[PlannedTermination, ...], bool]:
     """As many terminations as this minute allows, and whether there are more."""
     limits = it.config.policies.brakes
     _, left = brakes.left_of_minute(it.memory.moved, limits.launches_per_minute, limits.terminations_per_minute, it.now)
     return tuple(ends[:left]), len(ends) > left
 
 
-def _more_ends_at(it: _Situation) -> datetime:
+def _more_ends_at(it: Situation) -> datetime:
     return brakes.more_at(it.memory.moved, it.now, launches=False)
-
-
-# --- launching --------------------------------------------------------------------------------------------------------
-
-
-def _place(it: _Situation, wanted: int) -> Placement:
-    if wanted == 0:
-        return Placement()
-    load = load_of(it.view.usable, it.memory.intents)
-    # What is leaving or of no use takes room below a cap as well.
-    caps = free_below(it.config.caps, it.view.present, it.memory.intents)
-    return place(it.config.launch_specs, wanted, load, _limits(it, caps), it.now)
-
-
-def _limits(it: _Situation, caps: tuple[tuple[Cap, int], ...]) -> Limits:
-    memory, policies = it.memory, it.config.policies
-    under_way = Counter({each.settings_hash: 0 for each in it.config.launch_specs})
-    for boot in memory.boots:
-        under_way[boot.settings_hash] += len(boot.instance_ids)
-    for intent in memory.intents:
-        under_way[intent.settings_hash] += intent.count if not intent.instance_ids else 0
-    left, _ = brakes.left_of_minute(memory.moved, policies.brakes.launches_per_minute, 0, it.now)
-    return Limits(
-        headroom=it.bounds.max_capacity - it.view.supply.everything,
-        budgets={each.key: each for each in it.fleet.budgets},
-        refusals={each.key: each for each in memory.refusals},
-        brakes=brakes.tripped(memory.brakes),
-        proven=frozenset(memory.proven),
-        unproven=_unproven(it, under_way),
-        under_way=under_way,
-        caps=caps,
-        launches_left=left,
-        more_launches_at=brakes.more_at(memory.moved, it.now, launches=True),
-        fallback_after=policies.spot.fallback_after_seconds,
-        prices=it.fleet.prices,
-    )
-
-
-def _unproven(it: _Situation, under_way: Counter[str]) -> int | None:
-    """Instances that settings may still launch of which none has come up: the brake's budget less what it has cost."""
-    if it.config.policies.lifecycle.registration_timeout_seconds is None:
-        return None
-    flying = sum(count for key, count in under_way.items() if key not in it.memory.proven)
-    failed = max((each.failures for each in it.memory.brakes if each.key == brakes.WHOLE), default=0)
-    return max(0, it.config.policies.brakes.unproven_instances - flying - failed)
-
-
-def _launches(it: _Situation, placement: Placement, wanted: int) -> tuple[PlannedLaunch, ...]:
-    work = f"{it.demand.pending} pending and {it.demand.running} running, minimum {it.bounds.min_capacity}"
-    why = f"work {work}" if wanted else "replaces what is out of date"
-    return tuple(PlannedLaunch(each.spec, each.count, it.fleet.settle_seconds, why) for each in placement.shares)
-
-
-def _scaled(placement: Placement, wanted: int) -> tuple[int, int]:
-    """Slots and instances launched, none where all of them are replacements."""
-    return (placement.capacity, sum(each.count for each in placement.shares)) if wanted else (0, 0)
-
-
-def _unplaced(placement: Placement, wanted: int) -> int:
-    """Of the slots that found no place those that the work waits for, not replacements."""
-    return min(placement.unplaced, wanted)
 
 
 # --- what is said and remembered --------------------------------------------------------------------------------------
 
 
-def _bounds_reasons(it: _Situation) -> tuple[Reason, ...]:
+def _bounds_reasons(it: Situation) -> tuple[Reason, ...]:
     reasons = explain.scheduled(it.scheduled)
     if it.is_stale and it.config.demand_max_age_seconds is not None:
         return (*reasons, explain.stale(it.demand, it.config.demand_max_age_seconds, it.now))
     return reasons
 
 
-def _desired(it: _Situation, demand: Demand, surplus: int) -> int:
+def _desired(it: Situation, demand: Demand, surplus: int) -> int:
     """What there should be: the target while there is a surplus, else what scaling up leads to."""
     if surplus > 0 or it.is_stale:
         return it.target
@@ -284,7 +188,7 @@ def _desired(it: _Situation, demand: Demand, surplus: int) -> int:
 
 
 def _remember(
-    it: _Situation,
+    it: Situation,
     memory: Memory,
     going: Going,
     launches: Sequence[PlannedLaunch],
@@ -316,7 +220,7 @@ def _remember(
     )
 
 
-def _state(it: _Situation, placement: Placement, renewing: Renewal, *, is_moving: bool) -> WmState:
+def _state(it: Situation, placement: Placement, renewing: Renewal, *, is_moving: bool) -> WmState:
     holding = [each for each in placement.causes if each.limit in HOLDS]
     if placement.unplaced and any(each.outcome in NEEDS_A_PERSON or each.limit is Limit.BRAKE for each in holding):
         return WmState.HELD
@@ -327,7 +231,7 @@ def _state(it: _Situation, placement: Placement, renewing: Renewal, *, is_moving
     return WmState.HELD if placement.unplaced and holding else WmState.STEADY
 
 
-def _next_check(it: _Situation, memory: Memory, placement: Placement, going: Going, *, is_paced: bool) -> float | None:
+def _next_check(it: Situation, memory: Memory, placement: Placement, going: Going, *, is_paced: bool) -> float | None:
     """The earliest moment at which time alone changes the decision."""
     moments = [*(each.settle_after for each in memory.intents), *it.view.looks, *going.looks]
     turn = timedelta(seconds=SPREAD_SECONDS * (zlib.crc32(it.config.worker_type.encode()) % 1000) / 1000)
@@ -353,7 +257,7 @@ def _soonest(moments: Iterable[datetime], now: datetime) -> float | None:
 # --- other modes ------------------------------------------------------------------------------------------------------
 
 
-def _paused(it: _Situation) -> Decision:
+def _paused(it: Situation) -> Decision:
     """Nothing is launched and nothing ended; what dies is not replaced until `resume`."""
     surplus = it.view.supply.actual - it.target
     text = "paused by an operator: nothing is launched or ended until resumed"
@@ -371,13 +275,13 @@ def _paused(it: _Situation) -> Decision:
     )
 
 
-def _waiting(it: _Situation) -> int:
+def _waiting(it: Situation) -> int:
     """Slots of work that nothing there takes, and nothing on its way."""
     supply = it.view.supply
     return max(0, it.demand.pending - max(0, supply.live - it.demand.running) - supply.requested)
 
 
-def _drain(it: _Situation) -> Decision:
+def _drain(it: Situation) -> Decision:
     """Launch nothing, end whoever is idle; Finished when nothing is listed and no intent stands."""
     memory = it.memory
     limit = timedelta(seconds=it.config.policies.lifecycle.drain_timeout_seconds)
@@ -409,7 +313,7 @@ def _drain(it: _Situation) -> Decision:
     )
 
 
-def _drainable(it: _Situation) -> tuple[Instance, ...]:
+def _drainable(it: Situation) -> tuple[Instance, ...]:
     """All usable instances; by force also what is of no use but still there."""
     if not it.memory.force:
         return it.view.usable

@@ -19,8 +19,8 @@ from worker_manager.model import Outcome
 MAX_SLOTS = 1_000_000
 # As schemas/common/worker-type.yml has it, and "" for none.
 OWNER = r"^[^\x00-\x1f\x7f]{0,256}$"
-# As worker_manager.budgets.place_of writes it: region/zone/type/market|family|image.
-PLACE = r"^[!-.0-{]{1,64}(/[!-.0-{]{1,64}){3}\|[ -{]{0,64}\|[ -~]{0,512}$"
+# As worker_manager.budgets.place_of writes it: region/zone/type/market|family.
+PLACE = r"^[!-.0-{]{1,64}(/[!-.0-{]{1,64}){3}\|[ -{]{0,64}$"
 LAUNCH_KEY = r"^[!-~]{1,64}$"
 CAPABILITY = r"^[A-Za-z0-9-]{16,64}$"
 # The one member that a bare document may have beside its own.
@@ -188,7 +188,7 @@ class InventoryStart(Message):
 class SharedConfigChanged(Message):
     """A shared config was edited; the value is read when resolving."""
 
-    name: str
+    name: str = Field(max_length=128)
     revision: int = Field(ge=1)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from worker_manager import explain
+from worker_manager import explain_leaving
 from worker_manager.capacity import Bounds
 from worker_manager.decision import PlannedTermination, Reason
 from worker_manager.lifecycle import Going, leaving_order, nothing_runs
@@ -96,7 +96,7 @@ def retire(config: ResolvedConfig, view: View, renewing: Renewal, demand: Demand
         terminations=tuple(ends),
         drains={each.instance_id: REPLACED for each in draining},
         reasons=(
-            explain.replacing(
+            explain_leaving.replacing(
                 renewing, len(draining) - len(ends), min(looks, default=None), min(ready_at, default=None)
             ),
         ),
@@ -114,4 +114,4 @@ def _fitting(ordered: Sequence[Instance], most: int) -> list[Instance]:
 
 
 def _paused(renewing: Renewal) -> tuple[Reason, ...]:
-    return (explain.rollout_paused(len(renewing.old)),) if renewing.old else ()
+    return (explain_leaving.rollout_paused(len(renewing.old)),) if renewing.old else ()

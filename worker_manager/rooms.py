@@ -43,6 +43,7 @@ class Cause:
     message: str = ""
     until: datetime | None = None
     outcome: Outcome | None = None
+    is_probed: bool = False
 
 
 @dataclass(slots=True)
@@ -151,7 +152,8 @@ class Rooms:
             budget = self._limits.budgets.get(key)
             if budget is not None:
                 until = budget.next_at(self._now)
-                cause = Cause(Limit.BUDGET, key, budget.message, until, budget.outcome)
+                is_probed = budget.is_probed(self._now)
+                cause = Cause(Limit.BUDGET, key, budget.message, until, budget.outcome, is_probed)
                 yield self._room(budget.room(self._now), cause, is_exclusive=True)
 
     def _braked(self, spec: LaunchSpec) -> Iterable[Room]:
@@ -164,7 +166,8 @@ class Rooms:
             if brake is not None:
                 left = brakes.room_of(brake, under_way, self._now)
                 until = brake.opens_at if brake.opens_at and brake.opens_at > self._now else None
-                yield self._room(left, Cause(Limit.BRAKE, key, brake.why, until), is_exclusive=True)
+                what = f"{key} ({spec.image} in {spec.offering.region})" if key and spec.image else key
+                yield self._room(left, Cause(Limit.BRAKE, what, brake.why, until), is_exclusive=True)
         if limits.unproven is not None and WHOLE not in limits.brakes and spec.settings_hash not in limits.proven:
             yield self._room(limits.unproven, Cause(Limit.UNPROVEN))
 

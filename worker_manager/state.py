@@ -27,7 +27,8 @@ KEPT_INSTANCES = 2000
 KEPT_REVISIONS = 50
 # Other clocks may call a token good for some time after it expired by ours.
 SPENT_KEPT_SECONDS = 3600.0
-# The whole state is one payload, of which the server takes 2 MB.
+# The whole state is one payload, of which the server takes 2 MB, and without which the workflow could not go on.
+CARRIED_BYTES = 1_900_000
 KEPT_BYTES = 1_000_000
 
 
@@ -335,3 +336,24 @@ WORKER_TYPE = TypeAdapter(WorkerTypeState)
 SHARED_CONFIG = TypeAdapter(SharedConfigState)
 DEMAND = TypeAdapter(DemandState)
 OFFERINGS = TypeAdapter(OfferingsState)
+
+
+def carried(state: WorkerTypeState) -> dict[str, Any]:
+    """The state as it travels to the next run. Where it is too large, what is only there to be looked at stays behind:
+    first what happened lately, then documents of earlier revisions.
+    """
+    dumped: dict[str, Any] = WORKER_TYPE.dump_python(state, mode="json")
+    for forget in (_forget_happenings, _forget_documents):
+        if len(json.dumps(dumped)) <= CARRIED_BYTES:
+            break
+        forget(state)
+        dumped = WORKER_TYPE.dump_python(state, mode="json")
+    return dumped
+
+
+def _forget_happenings(state: WorkerTypeState) -> None:
+    state.happenings, state.decisions = [], []
+
+
+def _forget_documents(state: WorkerTypeState) -> None:
+    state.revisions[:-1] = [replace(each, document=None) for each in state.revisions[:-1]]

@@ -38,6 +38,7 @@ from workflows.messages import NOTHING, parse, readable
 from workflows.requests import RENEW_AT_EVENTS, Refused, Request, check_shape, received, spend_token
 
 SIGNALS = ["answered", "forget"]
+SHOWN_PLACES = 50
 
 
 @workflow.defn(name="Offerings")
@@ -208,10 +209,13 @@ def details(state: OfferingsState) -> str:
     """Markdown for the Web UI: what is closed, since when, why, and when it is asked again."""
     last = state.rejections[-1] if state.rejections else None
     rejected = f"{last.at:%Y-%m-%d %H:%M:%S} UTC, {last.via} `{last.message}`: {last.why}" if last else "none"
+    places = sorted(state.budgets, key=lambda each: each.key)
+    more = len(places) - SHOWN_PLACES
     lines = [
         f"### {state.provider}: {len(state.budgets)} places refused lately",
         "",
-        *(_line(each) for each in sorted(state.budgets, key=lambda each: each.key)),
+        *(_line(each) for each in places[:SHOWN_PLACES]),
+        *([f"- and {more} more: look at the query `budgets`"] if more > 0 else []),
         "",
         f"**Last rejection**: {rejected}",
     ]

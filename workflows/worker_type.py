@@ -12,7 +12,6 @@ import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -24,9 +23,8 @@ with workflow.unsafe.imports_passed_through():
     from worker_manager import report
     from worker_manager.decision import Decision, WmState
     from worker_manager.demand.contract import PUSH
-    from worker_manager.memory import Intent
     from worker_manager.model import LaunchRequest, LaunchResult, Outcome
-    from worker_manager.state import WORKER_TYPE, Happening, happened, keep_decision
+    from worker_manager.state import Happening, carried, happened, keep_decision
 from workflows.alarm import Alarm
 from workflows.failures import reason_of
 from workflows.requests import RENEW_AT_EVENTS, Refused
@@ -152,6 +150,7 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
         state = self.state
         state.memory = decision.memory
         del state.reports[: self.asked_of]
+        self.reported_bytes = None
         keep_decision(state, decision)
         state.state = decision.state
         state.desired, state.actual = decision.desired, decision.actual
@@ -164,13 +163,9 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
         state, now, intents, batch = self.state, workflow.now(), [], []
         for launch in decision.launches:
             key = str(workflow.uuid4())
-            offering = launch.spec.offering
-            settled = now + timedelta(seconds=launch.settle_seconds)
-            intent = Intent(key, offering.key, launch.count, offering.capacity, now, settled)
-            spec = launch.spec
-            intents.append(replace(intent, settings_hash=spec.settings_hash, family=offering.family, image=spec.image))
+            intents.append(launch.intent(key, now))
             batch.append(LaunchRequest(key, state.name, launch.spec, launch.count))
-            state.actual += launch.count * offering.capacity
+            state.actual += launch.count * launch.spec.offering.capacity
         state.memory = replace(state.memory, intents=(*state.memory.intents, *intents))
         return LaunchBatch(tuple(batch))
 
@@ -229,7 +224,8 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
     def _note_failure(self, error: ActivityError) -> None:
         self.state.failures += 1
         self.state.trouble = reason_of(error)
-        wait = min(LONGEST_BACK_OFF_SECONDS, 2.0**self.state.failures)
+        # The power must stay a number, however long nothing works.
+        wait = min(LONGEST_BACK_OFF_SECONDS, 2.0 ** min(self.state.failures, 30))
         self._log(f"failed, again in {wait:.0f} s: {self.state.trouble}")
         self.alarm.set(wait, "try again after a failure")
 
@@ -250,7 +246,7 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
         """Continue as new when no request is waiting and no handler runs; nothing is in flight between passes."""
         await workflow.wait_condition(lambda: bool(self.requests) or workflow.all_handlers_finished())
         if not self.requests:
-            workflow.continue_as_new({"carried": WORKER_TYPE.dump_python(self.state, mode="json")})
+            workflow.continue_as_new({"carried": carried(self.state)})
 
     def _is_long(self) -> bool:
         return workflow.info().get_current_history_length() >= RENEW_AT_EVENTS

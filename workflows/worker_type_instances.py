@@ -5,13 +5,14 @@ These hold, quarantine and release. Each is remembered, and folded in by the nex
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from worker_manager.memory import Report, ReportKind
+    from worker_manager.memory import Mark, Report, ReportKind
     from worker_manager.requests import (
         Failed,
         Hold,
@@ -34,7 +35,8 @@ REPORTS: dict[type[InstanceMessage], ReportKind] = {
     Release: ReportKind.RELEASE,
 }
 INSTANCE_MODELS: dict[str, type[Message]] = {str(kind): model for model, kind in REPORTS.items()}
-# Reports travel to the next decision in one payload, of which the server takes 2 MB; 5,000 usual ones fit.
+# Reports, and the marks they leave, travel to the next decision in one payload, of which the server takes 2 MB and
+# beyond which the workflow could not go on; 5,000 usual ones fit.
 MAX_REPORTED_BYTES, BYTES_A_REPORT = 700_000, 100
 
 
@@ -43,6 +45,8 @@ class InstanceMessages:
 
     state: WorkerTypeState
     woken: bool
+    # None where it must be counted anew.
+    reported_bytes: int | None = None
 
     async def _answer(self, name: str, value: RawValue) -> Any:
         raise NotImplementedError
@@ -126,12 +130,19 @@ class InstanceMessages:
         """Remember what was said of instances for the next decision. Raises Refused if there is too much already."""
         kind, now = REPORTS[type(message)], workflow.now()
         reports = [Report(kind, each, now, message.reason[:200]) for each in message.ids]
-        if sum(_bytes(each) for each in (*self.state.reports, *reports)) > MAX_REPORTED_BYTES:
+        state = self.state
+        if self.reported_bytes is None:
+            self.reported_bytes = _bytes(*state.reports, *state.memory.reports, *state.memory.marks)
+        more = _bytes(*reports)
+        if self.reported_bytes + more > MAX_REPORTED_BYTES:
             raise Refused("too many reports at once: send it again in a moment", kind="Busy")
-        self.state.reports += reports
+        self.reported_bytes += more
+        state.reports += reports
         self.woken = True
         return {"instances": len(message.ids)}
 
 
-def _bytes(report: Report) -> int:
-    return BYTES_A_REPORT + len(report.instance_id) + len(report.reason)
+def _bytes(*said: Report | Mark) -> int:
+    """As JSON, in which one character may take many bytes."""
+    texts = ([each.instance_id, each.reason if isinstance(each, Report) else each.why] for each in said)
+    return sum(BYTES_A_REPORT + len(json.dumps(each)) for each in texts)

@@ -295,12 +295,6 @@ BUDGETS = {
         demand=work(40),
         budgets=(closed("us-west-1", until=-1, outcome=Outcome.THROTTLED, allowed=OPEN),),
     ),
-    "image-known-to-be-broken": Situation(
-        "the image that other worker types could not boot is not tried again at once",
-        config(0, 100, spec(image="ami-1"), spec("us-west-1b", image="ami-2", settings="other")),
-        demand=work(4),
-        budgets=(closed("us-west-1/image/ami-1", until=40, outcome=Outcome.BROKEN),),
-    ),
     "refused-for-many-reasons": Situation(
         "seven places, each with its cause: six are told, the rest counted",
         config(0, 100, *(spec(f"us-west-1{zone}", kind) for kind in ("m5.large", "c5.large") for zone in "abcd")),

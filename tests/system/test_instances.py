@@ -222,3 +222,21 @@ async def test_reports_of_instances_that_do_not_exist_neither_fill_nor_stop_a_wo
     await until_status(handle, lambda now: now["live"] == 2)
     last = (await status(handle))["lastRejection"]
     assert last is None or "too many reports at once" in last["why"]
+
+
+async def test_reports_whose_ids_take_many_bytes_are_refused_before_they_fill_a_payload(system: System) -> None:
+    """One character may be twelve bytes of JSON, and what no listing shows is remembered for a while."""
+    name = name_of("wide")
+    handle = await system.start(document(name, minCapacity=1))
+    await until_steady(handle, 1)
+    wide = "\U0001f4a5"
+    for batch in range(12):
+        await handle.signal(
+            "failed", {"instanceIds": [f"{batch}-{n}{wide * 180}" for n in range(200)], "reason": wide * 200}
+        )
+    assert (
+        "too many reports at once"
+        in (await until_status(handle, lambda now: now["lastRejection"]))["lastRejection"]["why"]
+    )
+    await handle.execute_update("set_demand", 2)
+    await until_steady(handle, 2)

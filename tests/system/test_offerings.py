@@ -143,7 +143,7 @@ async def test_the_memory_goes_on_in_new_runs(system: System) -> None:
     shared, handle = SharedBudgets(system.client, provider), handle_of(system.client, provider)
     await refuse(shared, launch())
     first = (await handle.describe()).run_id
-    told = {"launchKey": "k", "place": f"{KEY}||ami-1", "count": 1, "launched": 0, "outcome": "no-capacity"}
+    told = {"launchKey": "k", "place": f"{KEY}|", "count": 1, "launched": 0, "outcome": "no-capacity"}
 
     async def runs_anew() -> bool:
         await asyncio.gather(*(handle.signal("answered", {"answers": [told]}) for _ in range(50)))

@@ -29,7 +29,7 @@ from worker_manager.tokens import Keyring
         ),
         (
             "answered",
-            [{"answers": [{"launchKey": "k", "place": "a/b/c/d||", "count": 1, "launched": 0, "outcome": "dry"}]}],
+            [{"answers": [{"launchKey": "k", "place": "a/b/c/d|", "count": 1, "launched": 0, "outcome": "dry"}]}],
             "/answers/0/outcome",
         ),
         ("answerd", [1], "did you mean 'answered'"),
@@ -61,10 +61,10 @@ async def test_a_bad_signal_is_recorded_and_changes_nothing(
         ("let_through", {"launches": [], "seconds": 10}, "MessageInvalid"),
         (
             "let_through",
-            {"launches": [{"launchKey": "k", "place": f"{KEY}||", "count": 0}], "seconds": 1},
+            {"launches": [{"launchKey": "k", "place": f"{KEY}|", "count": 0}], "seconds": 1},
             "MessageInvalid",
         ),
-        ("let_through", {"launches": [{"launchKey": "k", "place": f"{KEY}||", "count": 1}], "seconds": 10}, "Closed"),
+        ("let_through", {"launches": [{"launchKey": "k", "place": f"{KEY}|", "count": 1}], "seconds": 10}, "Closed"),
         ("forget", {"key": 1}, "MessageInvalid"),
         ("forget", {"key": "nowhere"}, "Refused"),
     ],

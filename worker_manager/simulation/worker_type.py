@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from worker_manager.decision import Decision
-from worker_manager.memory import Intent, MarkKind, Memory, Report, ReportKind
+from worker_manager.memory import MarkKind, Memory, Report, ReportKind
 from worker_manager.model import Demand, Instance, InstanceState, LaunchRequest, LaunchResult, Outcome
 from worker_manager.plan import decide
 from worker_manager.resolved import ResolvedConfig
@@ -150,21 +150,7 @@ class WorkerTypeRun:
         for launch in decision.launches:
             self._launches += 1
             key = f"{self.name}-{self._launches:06}"
-            offering = launch.spec.offering
-            settled = now + timedelta(seconds=launch.settle_seconds)
-            intents.append(
-                Intent(
-                    launch_key=key,
-                    offering_key=offering.key,
-                    count=launch.count,
-                    capacity=offering.capacity,
-                    requested_at=now,
-                    settle_after=settled,
-                    settings_hash=launch.spec.settings_hash,
-                    family=offering.family,
-                    image=launch.spec.image,
-                )
-            )
+            intents.append(launch.intent(key, now))
             requests.append(LaunchRequest(key, self.name, launch.spec, launch.count))
         if intents:
             self.memory = replace(self.memory, intents=(*self.memory.intents, *intents))
