@@ -286,4 +286,5 @@ def _hints(stack: Stack) -> list[str]:
         f"./wm temporal workflow {one} set_demand -i 20",
         f"./wm temporal workflow {one} pause -i '\"budget\"'",
         f"./wm temporal workflow metadata{address} -w worker-type:github-worker",
+        f"no capacity any more: curl -d '{{\"*\": 0}}' {stack.control.endpoint}/_emu/capacity",
     ]

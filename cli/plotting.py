@@ -42,7 +42,9 @@ def plot(path: Path, results: Sequence[Results], names: Sequence[str], start: da
         figure = Figure(figsize=INCHES, dpi=DOTS, layout="constrained")
         FigureCanvasAgg(figure)
         days = results[0].seconds / 86400
-        figure.suptitle(f"{' and '.join(names)}: {days:g} days, all worker types together", fontsize=15)
+        figure.suptitle(
+            f"{' and '.join(names)}: {days:g} day{'' if days == 1 else 's'}, all worker types together", fontsize=15
+        )
         slots, waiting, cost = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 2))
         _draw_slots(slots, curves)
         _draw_waiting(waiting, curves)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,8 @@ from cli.naming import Key, keys_of
 from cli.running import Reader
 
 WIDE_COLUMNS = 120
+# Below this, why has lines of its own: what is left of the width would say too little.
+WHY_COLUMNS = 160
 LONGEST_NAME = 28
 OPEN = "the system is open: edits need no scopes"
 
@@ -68,9 +71,19 @@ def terminal_width() -> int:
     return max(80, shutil.get_terminal_size().columns) if sys.stdout.isatty() else sys.maxsize
 
 
+def status_report(statuses: Sequence[dict[str, Any]], width: int) -> list[str]:
+    """The table, and where it is narrow why below each worker type that has something to say, as long as it may be."""
+    if width >= WHY_COLUMNS:
+        return status_lines(statuses, width)
+    titles = ["WORKER TYPE", "STATE", "SLOTS", "RANGE", "WORK", ""]
+    head, *lines = table([titles, *([*status_row(each)[:-1], ""] for each in statuses)], width)
+    told = [textwrap.wrap(why(each), width, initial_indent="  ", subsequent_indent="  ") for each in statuses]
+    return [head, *(line for row, below in zip(lines, told, strict=True) for line in (row, *below))]
+
+
 def status_lines(statuses: Iterable[dict[str, Any]], width: int) -> list[str]:
     """A borderless table; the last column, why, takes what is left of the width. Provider and owner where they fit."""
-    wide = width >= WIDE_COLUMNS
+    wide = width >= WHY_COLUMNS
     titles = ["WORKER TYPE", "STATE", "SLOTS", "RANGE", "WORK", *(["PROVIDER", "OWNER"] if wide else []), "WHY"]
     return table([titles, *(status_row(each, wide=wide) for each in statuses)], width)
 
@@ -115,8 +128,9 @@ def status_row(status: dict[str, Any], *, wide: bool = False) -> list[str]:
 def why(status: dict[str, Any]) -> str:
     """The most urgent of what a worker type says of itself, in one line."""
     text = str(status["trouble"] or "; ".join(status["configProblems"] or status["reasons"]))
-    if status["state"] == "ConfigRejected" and status["lastRejection"] and not text:
-        text = f"refused {status['lastRejection']['message']}: {status['lastRejection']['why']}"
+    if status["state"] == "ConfigRejected" and status["lastRejection"] and not status["configProblems"]:
+        refused = f"refused {status['lastRejection']['message']}: {status['lastRejection']['why']}"
+        text = "; ".join(each for each in (refused, text) if each)
     return " ".join(text.split())
 
 

@@ -12,8 +12,20 @@ from rich.text import Text
 
 from cli.showing import Statuses, clipped, status_lines, status_row
 
-STYLES = {"Steady": "green", "Scaling": "yellow", "Held": "bold red", "ConfigRejected": "bold red", "Paused": "cyan"}
+STYLES = {
+    "Steady": "green",
+    "Scaling": "yellow",
+    "Replacing": "yellow",
+    "Held": "bold red",
+    "ConfigRejected": "bold red",
+    "Paused": "cyan",
+}
 GONE = "gone"
+
+
+def _calm(state: str) -> int:
+    """Trouble first, then whatever moves."""
+    return 0 if state in ("Held", "ConfigRejected") else 2 if state == "Steady" else 1
 
 
 class Looks(Protocol):
@@ -44,7 +56,7 @@ class LiveTable:
         self._live.update(self._table(found), refresh=True)
 
     def _table(self, found: Statuses) -> Text:
-        rows = sorted(found.worker_types, key=lambda each: (each["state"] == "Steady", each["workerType"]))
+        rows = sorted(found.worker_types, key=lambda each: (_calm(each["state"]), each["workerType"]))
         head, *lines = status_lines(rows, self._console.width)
         room = max(1, self._console.height - 3)
         text = Text().append(f"{head}\n", style="bold")

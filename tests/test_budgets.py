@@ -192,15 +192,16 @@ def test_successes_double_what_may_be_asked_until_the_place_is_open():
     assert math.ceil(math.log2(OPEN)) == len(allowed)
 
 
-def test_a_success_with_less_than_allowed_proves_no_more_than_it_had():
+def test_whoever_gets_all_it_asked_for_opens_the_place_further_however_little_it_was():
+    """Else worker types that want few would never open it."""
     known = (replace(refused()[0], allowed=16),)
-    assert 16 == budgets.answered(known, [answer(Outcome.LAUNCHED, "p", asked=2, launched=2)], after(15))[0].allowed
+    assert 32 == budgets.answered(known, [answer(Outcome.LAUNCHED, "p", asked=2, launched=2)], after(15))[0].allowed
 
 
-def test_a_refusal_after_a_success_waits_as_the_first_did():
+def test_a_success_in_between_does_not_make_the_next_wait_short_again():
     known = budgets.answered(refused(), [answer(Outcome.LAUNCHED, "p", asked=1, launched=1)], after(15))
     (budget,) = budgets.answered(known, [answer(key="q", asked=2)], after(20))
-    assert (1, 1, after(20), after(35)) == (budget.refusals, budget.allowed, budget.since, budget.opens_at)
+    assert (1, 1, after(20), after(50)) == (budget.refusals, budget.allowed, budget.since, budget.opens_at)
 
 
 def test_a_place_is_forgotten_long_after_it_could_have_been_asked_again():

@@ -150,7 +150,7 @@ def test_numbers_of_a_decision():
 
 def test_at_the_maximum_the_reason_says_what_must_wait():
     decision = decide(config(0, 3), fleet(some(3)), work(7, 3), Memory(), NOW)
-    text = "at maxCapacity 3: 7 slots of work must wait; raise maxCapacity to serve it"
+    text = "at maxCapacity 3: 7 slots of work must wait; it is served as other work ends, or raise maxCapacity"
     assert [("at-max", text)] == [(each.kind, each.text) for each in decision.reasons]
 
 
@@ -177,7 +177,10 @@ def test_what_one_call_cannot_take_is_launched_at_the_next_look():
 
 def test_no_instance_type_fits():
     decision = decide(config(0, 1, specs=(spec(capacity=2),)), fleet(), work(1), Memory(), NOW)
-    text = "1 slot of 1 wanted cannot be launched: no instance type fits below maxCapacity"
+    text = (
+        "no instance type fits below maxCapacity: 1 slot of 1 wanted cannot be launched; "
+        "raise maxCapacity, or allow a smaller instance type"
+    )
     assert [("no-fit", text)] == [(each.kind, each.text) for each in decision.reasons]
 
 
@@ -235,7 +238,8 @@ def test_a_refusal_holds_and_says_who_why_and_until_when(outcome, wait, slack):
     (reason,) = (each for each in decision.reasons if each.kind == f"refused-{outcome}")
     until = NOW + wait * SECOND
     assert (WmState.HELD, 0, until, 2) == (decision.state, launched(decision), reason.until, reason.slots)
-    assert f": not today; tried again after {until:%H:%M:%S} UTC" in reason.text
+    assert "2 slots of work wait; " in reason.text
+    assert f"tried again after {until:%H:%M:%S} UTC (not today)" in reason.text
     assert reason.owner
     assert reason.next_step
     assert wait <= decision.next_check_seconds <= wait + slack

@@ -213,6 +213,29 @@ def test_details_tell_capacity_reason_last_edit_and_last_rejection():
     assert report.SHOWN_EVENTS == text.count("10:00:00 event")
 
 
+def test_details_tell_what_a_rollout_still_has_to_replace_and_whose_it_is():
+    yesterday = Event(NOW - dt.timedelta(days=1), "launched")
+    text = report.details(state(counts=Counts(9, drifted=7), owner="builds@example.org", events=[yesterday]))
+    wanted = [
+        "live 9   requested 0   stopping 0   drifted 7   (min 1, max 9)",
+        "- 2026-11-22 10:00:00 launched",
+        "**Owner**: builds@example.org; provider aws-provider",
+    ]
+    assert [] == [each for each in wanted if each not in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("last", "changes"),
+    [
+        ("nothing was decided yet", {"decided_at": None}),
+        ("no instance is live for 2 slots of it", {"demand": Demand(0, 4, NOW)}),
+        ("nothing to do", {"demand": Demand(0, 2, NOW)}),
+    ],
+)
+def test_at_rest_is_said_only_of_what_is_known_and_can_be(last, changes):
+    assert last in report.explain(state(reasons=[], **changes))[-1]
+
+
 def test_details_before_anything_happened():
     text = report.details(state(demand=Demand(), counts=Counts(), reasons=[], shared_revisions={}))
     wanted = ["demand: none reported yet (send set_demand)", "**Last rejection**: none"]
@@ -318,7 +341,7 @@ def test_one_instance_is_explained_from_its_launch_to_its_end():
     assert [
         "i-1-0 was launched at 2026-11-23 10:00:00 UTC in us-east-1/any/m5.large/onDemand: work 4 pending",
         "i-1-0 was ended at 2026-11-23 10:00:00 UTC in us-east-1: idle, and not needed",
-        "i-1-0 is marked hold since 2026-11-23 10:00:00 UTC: looking",
+        "i-1-0 is held since 2026-11-23 10:00:00 UTC: looking",
         "i-1-0 is not up yet",
     ] == told
 

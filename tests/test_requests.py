@@ -94,6 +94,12 @@ def test_what_is_understood(expected, model, value):
         pytest.param(["/reason: ", "valid string", "got an array"], Pause, {"reason": []}, id="array-for-string"),
         pytest.param(["/reason: ", "at most 1000"], Pause, "x" * 1001, id="a-novel"),
         pytest.param(["/instanceId: ", "at least 1"], MayGo, "", id="empty-instance"),
+        pytest.param(
+            ["/name: ", "at most 128"],
+            SharedConfigChanged,
+            {"name": "n" * 129, "revision": 1},
+            id="a-name-kept-for-long",
+        ),
         pytest.param(["/document: ", "got an array"], Edit, {"document": []}, id="document-of-the-wrong-type"),
         pytest.param(["expected an object with reason", "got an array"], Edit, [1], id="array-for-document"),
         pytest.param(["expected an object", "patch", "got 'x'"], Patch, "x", id="string-for-patch"),

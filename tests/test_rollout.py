@@ -87,6 +87,12 @@ def test_replacements_and_who_may_go(extra, may_go, groups, given_):
         pytest.param(
             False,
             [old(10), new(1)],
+            {"most": 11, "memory": remembering(marks=marked(MarkKind.FAILED, "i-500"))},
+            id="one-that-failed-is-ended-now",
+        ),
+        pytest.param(
+            False,
+            [old(10), new(1)],
             {
                 "policy": replace(TENTH, min_ready_seconds=60.0),
                 "memory": remembering(warming={"i-500": at(-1)}),

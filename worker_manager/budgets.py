@@ -58,6 +58,7 @@ class Budget:
         outcome: why it refused last; message and code are the cloud's.
         allowed: instances that the next launch may ask for.
         refusals: refusals without a success between, counted once where they were on their way together.
+        waits: the same since the place was last open; a success in between does not make the next wait short again.
         since: first of them. refused_at: last of them.
         opens_at: nothing is asked before.
         probe: launch key of the launch let through, "" for none; it counts until `probe_until`.
@@ -74,6 +75,7 @@ class Budget:
     code: str = ""
     probe: str = ""
     probe_until: datetime | None = None
+    waits: int = 0
 
     def is_probed(self, now: datetime) -> bool:
         """Whether a launch has been let through and is not answered yet."""
@@ -203,7 +205,9 @@ def _succeed(budgets: dict[str, Budget], key: str, answer: Answered, now: dateti
     before = budgets.get(key)
     if before is None:
         return
-    allowed = max(before.allowed, min(before.allowed, answer.launched) * 2)
+    # Whoever got all it asked for proves nothing less: else worker types that want few would never open the place.
+    proven = before.allowed if answer.launched >= answer.asked else answer.launched
+    allowed = max(before.allowed, min(before.allowed, proven) * 2)
     if allowed >= OPEN:
         del budgets[key]
     else:
@@ -215,9 +219,9 @@ def _refuse(budgets: dict[str, Budget], answer: Answered, now: datetime) -> None
     key = closed_key(answer.place, answer.outcome)
     before = budgets.get(key)
     rule = BACK_OFFS[answer.outcome]
-    refusals = (before.refusals if before else 0) + 1
+    refusals, waits = (before.refusals + 1, before.waits + 1) if before else (1, 1)
     # Doubled no further than it takes to reach any longest wait: the power must stay a number.
-    wait = min(rule.longest_seconds, rule.first_seconds * 2 ** min(refusals - 1, 30))
+    wait = min(rule.longest_seconds, rule.first_seconds * 2 ** min(waits - 1, 30))
     asked = min(answer.asked, before.allowed) if before else answer.asked
     budgets[key] = Budget(
         key=key,
@@ -229,6 +233,7 @@ def _refuse(budgets: dict[str, Budget], answer: Answered, now: datetime) -> None
         opens_at=now + timedelta(seconds=wait),
         message=_kept(answer.message),
         code=_kept(answer.code),
+        waits=waits,
     )
 
 

@@ -6,6 +6,7 @@ A reason about work that waits says how many slots of it, who can do something a
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -56,33 +57,30 @@ def observed(drifted: int, expired: int, unknown: Sequence[Instance], lost: Sequ
 
 
 _MARKED = {
-    MarkKind.HOLD: ("held: neither ended nor replaced until released", "operator"),
-    MarkKind.QUARANTINE: ("in quarantine: kept, not counted as capacity, and replaced, until released", "operator"),
-    MarkKind.INTERRUPTED: ("interrupted by the cloud: replaced at once", "cloud"),
+    MarkKind.HOLD: ("held", "neither ended nor replaced; send `release`", "operator"),
+    MarkKind.QUARANTINE: ("in quarantine", "kept, not counted as capacity, and replaced; send `release`", "operator"),
+    MarkKind.INTERRUPTED: ("interrupted by the cloud", "replaced at once", "cloud"),
 }
 
 
 def special(marks: Iterable[Mark]) -> tuple[Reason, ...]:
     """What was said of single instances, and which did not come up in time."""
-    by_kind: dict[MarkKind, list[str]] = {}
-    failed: dict[str, list[str]] = {}
+    groups: dict[tuple[MarkKind, str], list[str]] = {}
     for each in marks:
-        if each.kind in _MARKED:
-            by_kind.setdefault(each.kind, []).append(each.instance_id)
-        elif each.kind is MarkKind.FAILED:
-            failed.setdefault(each.why, []).append(each.instance_id)
-    reasons = [
-        Reason(
-            f"marked-{kind}",
-            f"{count_of(len(ids), 'instance')} ({some(ids)}) {_MARKED[kind][0]}",
-            owner=_MARKED[kind][1],
-        )
-        for kind, ids in sorted(by_kind.items())
-    ]
-    for why, ids in list(failed.items())[:SHOWN_CAUSES]:
-        text = f"{count_of(len(ids), 'instance')} ({some(ids)}) failed: {why}; ended, and replaced as the brakes allow"
-        reasons.append(Reason("failed", text, owner="owner", next_step="look at the image and at what its worker says"))
-    return tuple(reasons)
+        if each.kind in _MARKED or each.kind is MarkKind.FAILED:
+            groups.setdefault((each.kind, each.why), []).append(each.instance_id)
+    return tuple(_special(kind, why, ids) for (kind, why), ids in sorted(groups.items())[:SHOWN_CAUSES])
+
+
+def _special(kind: MarkKind, why: str, ids: Sequence[str]) -> Reason:
+    which = f"{count_of(len(ids), 'instance')} ({some(ids)})"
+    if kind is MarkKind.FAILED:
+        text = f"{which} failed: {why}; ended, and replaced as the brakes allow"
+        return Reason("failed", text, owner="owner", next_step="look at the image and at what its worker says")
+    what, then, owner = _MARKED[kind]
+    reason = f" ({clipped(why, 100)})" if why else ""
+    step = "send `release`" if owner == "operator" else ""
+    return Reason(f"marked-{kind}", f"{which} {what}{reason}: {then}", owner=owner, next_step=step)
 
 
 def ended_early(ids: Sequence[str]) -> tuple[Reason, ...]:
@@ -93,10 +91,15 @@ def ended_early(ids: Sequence[str]) -> tuple[Reason, ...]:
     return (Reason("ended-early", text, owner="cloud", evidence={"instances": len(ids)}),)
 
 
-def some(ids: Sequence[str]) -> str:
-    """The first few ids."""
-    more = f" and {len(ids) - SHOWN_IDS} more" if len(ids) > SHOWN_IDS else ""
-    return ", ".join(ids[:SHOWN_IDS]) + more
+def some(names: Sequence[str], most: int = SHOWN_IDS) -> str:
+    """The first few of them."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def clipped(text: str, most: int) -> str:
+    """The text on one line, cut at a word where it is longer."""
+    return textwrap.shorten(text, most, placeholder=" …")
 
 
 # --- scaling --------------------------------------------------------------------------------------------------------
@@ -159,8 +162,8 @@ def _at_max(it: Situation, beyond: int) -> Reason:
     held = f" (of which {ending} are taken by what is ending or of no use)" if ending else ""
     caps = [each for each in it.scheduled.in_force if each.entry.max_capacity == most]
     until = max((each.until for each in caps), default=None)
-    whose = f" of the schedule, until {until:%Y-%m-%d %H:%M} UTC" if until else ""
-    step = "change the schedule to serve it" if until else "raise maxCapacity to serve it"
+    whose = f" of the schedule, at least until {until:%Y-%m-%d %H:%M} UTC" if until else ""
+    step = "change that entry to serve it sooner" if until else "it is served as other work ends, or raise maxCapacity"
     text = f"at maxCapacity {most}{whose}{held}: {count_of(beyond, 'slot')} of work must wait"
     return Reason("at-max", f"{text}; {step}", beyond, "owner", step, until, {"maxCapacity": most})
 
@@ -199,8 +202,9 @@ def stale(demand: Demand, max_age_seconds: float, now: datetime) -> Reason:
     age = int((now - demand.reported_at).total_seconds())
     waiting = demand.pending
     text = (
-        f"the demand was read {age} s ago, which is older than demandMaxAge {max_age_seconds:g} s: nothing is launched "
-        "above the minimum and nothing ended for lack of work until it is read again; look after its source"
+        f"the demand was read last at {clock(demand.reported_at)}, longer ago than demandMaxAge {max_age_seconds:g} s: "
+        "nothing is launched above the minimum and nothing ended for lack of work until it is read again; look after "
+        "its source"
     )
     return Reason("demand-stale", text, waiting, "source", "look after the demand's source", evidence={"age": age})
 
@@ -214,4 +218,7 @@ def ordered(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
         waits_for_somebody = reason.owner not in ("", "time")
         return 0 if reason.slots and waits_for_somebody else 1 if reason.next_step and waits_for_somebody else 2
 
-    return tuple(sorted(reasons, key=urgency))
+    told = tuple(reasons)
+    if any(each.kind.startswith("rollout") for each in told):  # it says the same, and what is done about it
+        told = tuple(each for each in told if each.kind not in ("drift", "expired"))
+    return tuple(sorted(told, key=urgency))

@@ -88,15 +88,18 @@ def replacing(renewing: Renewal, draining_count: int, until: datetime | None, re
         text = f"rollout: {old} to replace, but no room: at maxCapacity with {budget}"
         step = "raise maxCapacity, or allow maxUnavailable"
         return Reason("rollout-stuck", f"{text}; {step}", owner="owner", next_step=step)
-    latest = f"; ends them at {clock(until)} at the latest" if until else ""
-    latest += f"; the next new one is ready at {clock(ready_at)} (minReadySeconds)" if ready_at else ""
-    text = f"rollout: {old} left to replace, {draining_count} draining until idle ({budget}){latest}"
-    return Reason(
-        "rollout", text, owner="time", until=until, evidence={"old": len(renewing.old), "draining": draining_count}
-    )
+    parts = [f"rollout: {old} left to replace"]
+    parts += [f"{count_of(renewing.coming, 'slot')} of new ones on their way"] if renewing.coming else []
+    parts += [f"the next new one is ready at {clock(ready_at)} (minReadySeconds)"] if ready_at else []
+    latest = f", at {clock(until)} at the latest" if until else ""
+    going = f"{draining_count} of them finishing their work (each goes when its worker asks{latest})"
+    parts += [going] if draining_count else []
+    evidence = {"old": len(renewing.old), "draining": draining_count}
+    return Reason("rollout", f"{'; '.join(parts)}; {budget}", owner="time", until=until, evidence=evidence)
 
 
 def rollout_paused(old: int) -> Reason:
     """Why nothing is replaced."""
-    text = f"rollout: paused (rollout.pause) with {count_of(old, 'instance')} left to replace"
-    return Reason("rollout-paused", text, owner="owner", next_step="take rollout.pause back")
+    step = "take rollout.pause back"
+    text = f"rollout: paused with {count_of(old, 'instance')} left to replace; {step}"
+    return Reason("rollout-paused", text, owner="owner", next_step=step)

@@ -56,5 +56,5 @@ def _unproven(it: Situation, under_way: Counter[str]) -> int | None:
 
 def planned_launches(it: Situation, placement: Placement, wanted: int) -> tuple[PlannedLaunch, ...]:
     work = f"{it.demand.pending} pending and {it.demand.running} running, minimum {it.bounds.min_capacity}"
-    why = f"work {work}" if wanted else "replaces what is out of date"
+    why = f"work {work}" if wanted else "replaces an instance whose settings have changed, or that is past maxLifetime"
     return tuple(PlannedLaunch(each.spec, each.count, it.fleet.settle_seconds, why) for each in placement.shares)

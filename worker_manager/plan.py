@@ -31,6 +31,8 @@ HOLDS = {Limit.BUDGET, Limit.REJECTED, Limit.BRAKE, Limit.MAXIMUM, Limit.CAP}
 
 # A stale listing may show an ended instance as live; it is ended again only after this many listing lags.
 LAGS_TO_REMEMBER = 3
+# Terminations travel in one payload of at most 2 MB, some 150 bytes each.
+MOST_ENDS = 5000
 # Who does not ask again so soon after it could have gone has found work meanwhile.
 IDLE_WORKERS_ASK_WITHIN = timedelta(minutes=3)
 # All worker types that wait for one place would try it at the same moment, and one alone is let through.
@@ -73,14 +75,15 @@ def _run(it: Situation) -> Decision:
     surplus = _surplus(it, renewing) if not wanted else 0
     memory = _timed(it, surplus)
     going = _going(replace(it, view=replace(it.view, memory=memory)), renewing, surplus)
-    ends, is_paced = _paced(it, (*_failing(it.view), *lifecycle.stopped(it.view.stopped), *going.terminations))
+    chosen = _above_minimum(it, going.terminations)
+    ends, is_paced = _paced(it, (*_failing(it.view), *lifecycle.stopped(it.view.stopped), *chosen))
     launches = planned_launches(it, placement, wanted)
     return Decision(
         at=it.now,
         state=_state(it, placement, renewing, is_moving=bool(launches or ends or going.drains)),
         demand=it.demand,
         bounds=it.bounds,
-        counts=it.view.counts,
+        counts=replace(it.view.counts, draining=len(going.drains.keys() - {each.instance_id for each in ends})),
         desired=_desired(it, demand, surplus),
         actual=it.view.supply.actual,
         memory=_remember(it, memory, going, launches, ends),
@@ -91,9 +94,9 @@ def _run(it: Situation) -> Decision:
                 *it.view.reasons,
                 *_bounds_reasons(it),
                 *explain.scaling(it, demand, placement, wanted),
-                *explain.unmet(it, demand, placement, wanted),
                 *explain_placing.placed(placement, it.fleet.prices),
-                *explain_placing.placing(placement, wanted, wanted + renewing.extra),
+                *explain.unmet(it, demand, placement, wanted),
+                *explain_placing.placing(placement, wanted, wanted + renewing.extra, it.view.up_by),
                 *going.reasons,
                 *([explain.termination_pace(_more_ends_at(it))] if is_paced else []),
             )
@@ -151,6 +154,22 @@ def _going(it: Situation, renewing: Renewal, surplus: int) -> Going:
     )
 
 
+def _above_minimum(it: Situation, ends: Iterable[PlannedTermination]) -> tuple[PlannedTermination, ...]:
+    """Those whose end leaves as many usable slots as the minimum; what still boots is not yet any.
+
+    What is replaced within the budget of a rollout may fall below it by maxUnavailable.
+    """
+    up = {each.instance_id: each.capacity for each in it.view.up}
+    may_lack = it.config.policies.rollout.max_unavailable.of(it.target) if it.config.policies.rollout else 0
+    left, chosen = it.view.supply.live - it.bounds.min_capacity + may_lack, []
+    for each in ends:
+        slots_lost = up.get(each.instance_id, 0)
+        if slots_lost <= max(0, left):
+            left -= slots_lost
+            chosen.append(each)
+    return tuple(chosen)
+
+
 def _failing(view: View) -> tuple[PlannedTermination, ...]:
     return tuple(
         PlannedTermination(each.instance.region, each.instance.instance_id, each.why) for each in view.failures
@@ -158,13 +177,16 @@ def _failing(view: View) -> tuple[PlannedTermination, ...]:
 
 
 def _paced(it: Situation, ends: Sequence[PlannedTermination]) -> tuple[tuple[PlannedTermination, ...], bool]:
-    """As many terminations as this minute allows, and whether there are more."""
+    """As many terminations as this minute and a payload allow, and whether there are more; force knows no minute."""
     limits = it.config.policies.brakes
     _, left = brakes.left_of_minute(it.memory.moved, limits.launches_per_minute, limits.terminations_per_minute, it.now)
-    return tuple(ends[:left]), len(ends) > left
+    most = MOST_ENDS if it.memory.force else min(MOST_ENDS, left)
+    return tuple(ends[:most]), len(ends) > most
 
 
 def _more_ends_at(it: Situation) -> datetime:
+    if it.memory.force:
+        return it.now + timedelta(seconds=1)
     return brakes.more_at(it.memory.moved, it.now, launches=False)
 
 
@@ -246,6 +268,9 @@ def _next_check(it: Situation, memory: Memory, placement: Placement, going: Goin
     limit, reported_at = it.config.demand_max_age_seconds, it.demand.reported_at
     if limit is not None and reported_at is not None:
         moments.append(reported_at + timedelta(seconds=limit))
+    if it.view.supply.stopping and (_waiting(it) or it.view.supply.actual < it.bounds.min_capacity):
+        # The room of what is ending is waited for; should nobody tell that it is gone, a listing shows it.
+        moments.append(it.now + timedelta(seconds=it.fleet.list_lag_seconds))
     return _soonest(moments, it.now)
 
 
@@ -259,8 +284,9 @@ def _soonest(moments: Iterable[datetime], now: datetime) -> float | None:
 
 def _paused(it: Situation) -> Decision:
     """Nothing is launched and nothing ended; what dies is not replaced until `resume`."""
-    surplus = it.view.supply.actual - it.target
-    text = "paused by an operator: nothing is launched or ended until resumed"
+    surplus, waiting = it.view.supply.actual - it.target, _waiting(it)
+    left = f"; {explain.count_of(waiting, 'slot')} of work to wait meanwhile" if waiting else ""
+    text = f"paused by an operator: nothing is launched or ended until resumed{left}"
     return Decision(
         at=it.now,
         state=WmState.PAUSED,
@@ -270,7 +296,7 @@ def _paused(it: Situation) -> Decision:
         desired=_desired(it, it.demand, surplus),
         actual=it.view.supply.actual,
         memory=replace(it.memory, asking=(), surplus_since=None, no_work_since=None),
-        reasons=(*it.view.reasons, Reason("paused", text, _waiting(it), "operator", "send resume")),
+        reasons=(*it.view.reasons, Reason("paused", text, waiting, "operator", "send resume")),
         next_check_seconds=_soonest((each.settle_after for each in it.memory.intents), it.now),
     )
 
@@ -288,9 +314,7 @@ def _drain(it: Situation) -> Decision:
     everyone = _drainable(it)
     ordered = lifecycle.leaving_order(everyone, it.view.drifted_ids)
     going = lifecycle.drain(ordered, memory, it.demand, (memory.mode_since or it.now) + limit, it.now)
-    ends, is_paced = (*_failing(it.view), *lifecycle.stopped(it.view.stopped), *going.terminations), False
-    if not memory.force:
-        ends, is_paced = _paced(it, ends)
+    ends, is_paced = _paced(it, (*_failing(it.view), *lifecycle.stopped(it.view.stopped), *going.terminations))
     rest = bool(everyone or memory.intents or it.view.supply.stopping or it.view.supply.lost)
     moments = [*going.looks, *(each.settle_after for each in memory.intents)]
     return Decision(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from worker_manager.decision import Reason, WmState
+from worker_manager.memory import MarkKind
 from worker_manager.state import (
     Rejection,
     Revision,
@@ -127,6 +129,15 @@ def decisions(state: WorkerTypeState) -> list[dict[str, Any]]:
     ]
 
 
+_MARKED = {
+    MarkKind.FAILED: "has failed, and is ended,",
+    MarkKind.INTERRUPTED: "is interrupted by the cloud",
+    MarkKind.HOLD: "is held",
+    MarkKind.QUARANTINE: "is in quarantine",
+    MarkKind.DRAIN: "drains",
+}
+
+
 def explain_instance(state: WorkerTypeState, instance_id: str) -> list[str]:
     """The query `explain` of one instance: why it was launched, how it is marked, why it was ended."""
     found = [each for each in state.happenings if instance_id in each.instance_ids]
@@ -136,7 +147,7 @@ def explain_instance(state: WorkerTypeState, instance_id: str) -> list[str]:
     ]
     memory = state.memory
     told += [
-        f"{instance_id} is marked {each.kind} since {each.since:%Y-%m-%d %H:%M:%S} UTC"
+        f"{instance_id} {_MARKED[each.kind]} since {each.since:%Y-%m-%d %H:%M:%S} UTC"
         + (f": {each.why}" if each.why else "")
         for each in memory.marks
         if each.instance_id == instance_id
@@ -150,7 +161,8 @@ def explain(state: WorkerTypeState) -> list[str]:
     work = f"{state.demand.pending} pending"
     if state.demand.claimed is not None:
         work += f" and {state.demand.claimed} running"
-    source = "no demand was ever reported" if state.demand.reported_at is None else f"the work is {work}"
+    nothing = "its demand source was not read yet" if state.demand_source else "no demand was ever reported"
+    source = nothing if state.demand.reported_at is None else f"the work is {work}"
     sentences = [f"{state.name} is {shown_state(state)}: {state.actual} of {state.desired} slots, {source}."]
     if state.trouble:
         sentences.append(f"trouble: {state.trouble}")
@@ -161,9 +173,19 @@ def explain(state: WorkerTypeState) -> list[str]:
     if state.rejected:
         last = state.rejections[-1]
         sentences.append(f"the last message ({last.message}) was refused: {last.why}")
-    if len(sentences) == 1:
-        sentences.append("nothing to do: there is as much capacity as the work and minCapacity ask for.")
-    return sentences
+    return sentences if len(sentences) > 1 else [*sentences, _at_rest(state)]
+
+
+def _at_rest(state: WorkerTypeState) -> str:
+    """Why nothing is wrong, unless nothing is known yet, or what is said of the work cannot be."""
+    if state.decided_at is None:
+        return (
+            "nothing was decided yet: it has just started, or its start was refused (the workflow's result says why)."
+        )
+    beyond = (state.demand.claimed or 0) - state.counts.live
+    if beyond > 0:
+        return f"nothing is launched for work said to be running, but no instance is live for {beyond} slots of it."
+    return "nothing to do: there is as much capacity as the work and minCapacity ask for."
 
 
 def instances(state: WorkerTypeState) -> dict[str, Any]:
@@ -190,10 +212,11 @@ def details(state: WorkerTypeState) -> str:
     bounds = f"min {state.document.get('minCapacity')}, max {state.document.get('maxCapacity')}"
     places = "\n".join(f"  {count:4d} x {place}" for place, count in state.counts.by_place.items())
     counts = state.counts
+    drifted = f"   drifted {counts.drifted}" if counts.drifted else ""
     parts = [
         f"### {state.name}: {shown_state(state)}, {state.actual} of {state.desired} slots",
         "```",
-        f"live {counts.live}   requested {counts.requested}   stopping {counts.stopping}   ({bounds})",
+        f"live {counts.live}   requested {counts.requested}   stopping {counts.stopping}{drifted}   ({bounds})",
         f"demand: {_demand(state)}",
         *([places] if places else []),
         "```",
@@ -203,7 +226,7 @@ def details(state: WorkerTypeState) -> str:
         "",
         "**Lately**",
         "",
-        *(f"- {each.at:%H:%M:%S} {each.text}" for each in reversed(state.events[-SHOWN_EVENTS:])),
+        *(f"- {_moment(state, each.at)} {each.text}" for each in reversed(state.events[-SHOWN_EVENTS:])),
         "",
         f"**Last edit**: {_last_edit(state)}",
         "",
@@ -212,6 +235,8 @@ def details(state: WorkerTypeState) -> str:
         f"**Shared configs**: {_shared(state)}; settings `{state.config_hash}`",
         "",
         f"**In all**: launched {state.launched}, terminated {state.terminated}",
+        "",
+        f"**Owner**: {state.owner or 'none given'}; provider {state.provider}",
     ]
     return "\n".join(parts)
 
@@ -277,7 +302,15 @@ def _demand(state: WorkerTypeState) -> str:
     if state.demand.reported_at is None:
         return "none reported yet (send set_demand)"
     claimed = "unknown" if state.demand.claimed is None else state.demand.claimed
-    return f"pending {state.demand.pending}, running {claimed} (reported {state.demand.reported_at:%H:%M:%S} UTC)"
+    return (
+        f"pending {state.demand.pending}, running {claimed} (reported {_moment(state, state.demand.reported_at)} UTC)"
+    )
+
+
+def _moment(state: WorkerTypeState, at: datetime) -> str:
+    """The time, and the date if it is not that of the last decision."""
+    is_today = state.decided_at is not None and at.date() == state.decided_at.date()
+    return f"{at:%H:%M:%S}" if is_today else f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 def _shared(state: WorkerTypeState) -> str:

@@ -23,6 +23,8 @@ from worker_manager.policies import Rollout
 from worker_manager.resolved import ResolvedConfig
 
 REPLACED = "replaced"
+# The room of what is ending is waited for; should nobody tell that it is gone, a listing shows it.
+SOON = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Renewal:
     Attributes:
         extra: slots to launch as replacements, beyond what scaling asks for.
         may_go: slots of old instances that may go now without what is ready falling below the floor.
+        coming: slots of replacements on their way, `extra` included.
     """
 
     policy: Rollout
@@ -39,6 +42,7 @@ class Renewal:
     old: tuple[Instance, ...] = ()
     extra: int = 0
     may_go: int = 0
+    coming: int = 0
     is_stuck: bool = False
 
     @property
@@ -69,8 +73,10 @@ def renewal(config: ResolvedConfig, view: View, bounds: Bounds, target: int, wan
     old_up = slots(each for each in view.up if each.instance_id in old_ids)
     may_go = max(0, min(slots(old), ready + old_up - floor)) if target else slots(old)
     is_moving = extra or may_go or wanted
-    is_under_way = is_moving or view.supply.requested or view.supply.stopping or view.memory.warming
-    return Renewal(policy, target, old, extra, may_go, is_stuck=needed > 0 and not is_under_way)
+    is_leaving = view.supply.stopping or view.failures  # what fails is ended by this very decision
+    is_under_way = is_moving or is_leaving or view.supply.requested or view.memory.warming
+    on_its_way = slots(each for each in view.booting if each.instance_id not in old_ids) + coming + extra
+    return Renewal(policy, target, old, extra, may_go, on_its_way, is_stuck=needed > 0 and not is_under_way)
 
 
 def retire(config: ResolvedConfig, view: View, renewing: Renewal, demand: Demand, now: datetime) -> Going:
@@ -100,7 +106,7 @@ def retire(config: ResolvedConfig, view: View, renewing: Renewal, demand: Demand
                 renewing, len(draining) - len(ends), min(looks, default=None), min(ready_at, default=None)
             ),
         ),
-        looks=(*looks, *ready_at),
+        looks=(*looks, *ready_at, *([now + SOON] if view.supply.stopping or ends else [])),
     )
 
 

@@ -35,7 +35,7 @@ _TEXTS = {
     "aud": ("the workflow it is for", 1000),
     "msg": ("the message it is for", 200),
     "dig": ("the digest of the payload", 100),
-    "jti": ("its own id", 200),
+    "jti": ("its own id", 64),
 }
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 # 64 bytes in their only base64url spelling: without the last class, one signature had sixteen spellings.

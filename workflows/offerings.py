@@ -95,13 +95,15 @@ class OfferingsWorkflow:
     async def _answer(self, request: Request) -> None:
         try:
             request.settle(await self._forget(request))
+            await self._wake_worker_types()
         except (Refused, ActivityError) as error:
             refusal = error if isinstance(error, Refused) else Refused(reason_of(error), kind="NotChecked")
-            request.refuse(refusal)
+            if not request.done:
+                request.refuse(refusal)
             self.note_rejected(request.name, str(refusal), request.via)
 
     async def _forget(self, request: Request) -> dict[str, Any]:
-        """Forget what an operator names, and have the worker types look again. Raises Refused, ActivityError."""
+        """Forget what an operator names. Raises Refused, ActivityError."""
         assert isinstance(request.message, Forget)
         await self._authorize(request)
         key = request.message.key
@@ -110,13 +112,16 @@ class OfferingsWorkflow:
             known = [each.key for each in self.state.budgets]
             raise Refused(f"nothing is remembered of {key!r}{did_you_mean(key, known)}: look at the query `budgets`")
         self.state.budgets = tuple(each for each in self.state.budgets if each.key not in gone)
+        return {"forgotten": gone}
+
+    async def _wake_worker_types(self) -> None:
+        """Have all look again at what is open now. Raises ActivityError."""
         await workflow.execute_activity_method(
             SharedBudgets.wake_worker_types,
             task_queue=options.provider_queue(self.state.provider),
             summary=f"have the worker types of {self.state.provider} look again",
             **options.NOTIFY,
         )
-        return {"forgotten": gone}
 
     async def _authorize(self, request: Request) -> None:
         check = AuthorizationCheck(workflow.info().workflow_id, request.signature, (use_provider(self.state.provider),))
@@ -209,7 +214,7 @@ def details(state: OfferingsState) -> str:
     """Markdown for the Web UI: what is closed, since when, why, and when it is asked again."""
     last = state.rejections[-1] if state.rejections else None
     rejected = f"{last.at:%Y-%m-%d %H:%M:%S} UTC, {last.via} `{last.message}`: {last.why}" if last else "none"
-    places = sorted(state.budgets, key=lambda each: each.key)
+    places = sorted(state.budgets, key=lambda each: (-each.refusals, each.key))
     more = len(places) - SHOWN_PLACES
     lines = [
         f"### {state.provider}: {len(state.budgets)} places refused lately",
@@ -224,8 +229,9 @@ def details(state: OfferingsState) -> str:
 
 def _line(budget: Budget) -> str:
     probe = f"; launch {budget.probe} is trying" if budget.probe else ""
+    where = "everything" if budget.key == budgets.EVERYTHING else budget.key
     return (
-        f"- `{budget.key}`: {budget.outcome} since {budget.since:%H:%M:%S} UTC ({budget.refusals} in a row), "
+        f"- `{where}`: {budget.outcome} since {budget.since:%H:%M:%S} UTC ({budget.refusals} in a row), "
         f"asked again for at most {budget.allowed} from {budget.opens_at:%H:%M:%S}{probe}: "
         f"{budget.message or budget.code or 'no reason given'}"
     )

@@ -22,6 +22,10 @@ from workflows.messages import decode, parse, signature
 RENEW_AT_EVENTS = 500
 
 
+# Ids of at most 64 characters, in a state of at most 2 MB.
+MOST_SPENT = 5000
+
+
 class Refused(Exception):
     """The request is well formed and refused; `problems` says why."""
 
@@ -118,6 +122,11 @@ def earlier_revision(revisions: Sequence[AnyRevision], number: int) -> AnyRevisi
 
 
 def spend_token(spent: dict[str, float], author: Author) -> None:
-    """Note that the author's token was used. Raises Refused if it was before: one token, one change."""
+    """Note that the author's token was used. Raises Refused if it was before: one token, one change.
+
+    Used ones are carried until they expire, so that there is a limit to how many changes may be signed in that time.
+    """
+    if len(spent) >= MOST_SPENT and author.token_id:
+        raise Refused("too many signed messages within two hours: send it again later", kind="Busy")
     if not spend(spent, author.token_id, author.expires_at, workflow.time()):
         raise Refused("this token was used already: make another (wm token)", kind="NotAuthorized")

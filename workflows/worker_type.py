@@ -184,7 +184,8 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
         count = sum(len(each.instance_ids) for each in results)
         self.state.launched += count
         asked = sum(each.count for each in batch.requests)
-        self._log(f"launched {count} of {asked}: {_launch_summary(batch.requests).removeprefix('launch ')}")
+        why = next((f" ({each.outcome}: {each.message[:120]})" for each in results if each.message), "")
+        self._log(f"launched {count} of {asked}: {_launch_summary(batch.requests).removeprefix('launch ')}{why}")
         if any(_fell_short(each, batch) for each in results):
             self.woken = True
 
@@ -224,8 +225,7 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
     def _note_failure(self, error: ActivityError) -> None:
         self.state.failures += 1
         self.state.trouble = reason_of(error)
-        # The power must stay a number, however long nothing works.
-        wait = min(LONGEST_BACK_OFF_SECONDS, 2.0 ** min(self.state.failures, 30))
+        wait = back_off_seconds(self.state.failures)
         self._log(f"failed, again in {wait:.0f} s: {self.state.trouble}")
         self.alarm.set(wait, "try again after a failure")
 
@@ -253,6 +253,11 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
 
     def _ring(self) -> None:
         self.woken = True
+
+
+def back_off_seconds(failures: int) -> float:
+    """How long to wait after so many passes that failed in a row; the power must stay a number, even after months."""
+    return min(LONGEST_BACK_OFF_SECONDS, 2.0 ** min(failures, 30))
 
 
 def _seconds_to_next_look(decision: Decision) -> float:

@@ -19,13 +19,15 @@ from cli.options import connection, emit, global_options, wants_json
 @click.pass_context
 def status(context: click.Context, names: tuple[str, ...], shared: bool, show_command: bool) -> None:
     """Show worker types: state, capacity, demand, and why. NAMES may be `shared-config:NAME`, too."""
-    from cli.showing import OPEN, read, shared_lines, status_lines, terminal_width
+    from cli.showing import OPEN, read, shared_lines, status_report, terminal_width
 
     if show_command:
         click.echo("\n".join(status_commands(context, names, shared=shared)))
         return
     found = with_reader(context, lambda reader: read(reader, names, shared=shared))
-    lines = status_lines(found.worker_types, terminal_width()) if found.worker_types or not found.shared_configs else []
+    lines = (
+        status_report(found.worker_types, terminal_width()) if found.worker_types or not found.shared_configs else []
+    )
     if found.shared_configs:
         lines += [*([""] if lines else []), *shared_lines(found.shared_configs, terminal_width())]
     emit(context, [*found.worker_types, *found.shared_configs], lines)

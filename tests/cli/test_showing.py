@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cli.showing import shared_lines, status_lines
+from cli.showing import shared_lines, status_lines, status_report
 
 
 def status(name: str, **members: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def test_a_worker_type_is_a_line_with_its_numbers():
 
 
 def test_provider_and_owner_show_where_they_fit():
-    titles = [status_lines([status("a")], width)[0].split() for width in (80, 120)]
+    titles = [status_lines([status("a")], width)[0].split() for width in (120, 160)]
     assert [["PROVIDER", "OWNER"] == each[6:8] for each in titles] == [False, True]
 
 
@@ -44,6 +44,13 @@ def test_lines_fit_the_width_and_columns_stay_in_line(width):
     assert 3 == len(lines)
     assert max(len(line) for line in lines) <= width
     assert 1 == len({line.index("Steady") for line in lines[1:]} | {lines[0].index("STATE")})
+
+
+def test_in_a_narrow_terminal_why_is_told_in_full_below():
+    told = "one cause after the other, " * 9
+    lines = status_report([status("a", reasons=[told]), status("b", reasons=[])], 80)
+    assert " ".join(told.split()) == " ".join(" ".join(lines[2:-1]).split())
+    assert (80 >= max(map(len, lines)), "b ") == (True, lines[-1][:2])
 
 
 def test_a_wider_terminal_shows_more_of_why():

@@ -7,7 +7,7 @@ import gzip
 import pytest
 
 from worker_manager.demand import fetching
-from worker_manager.demand.contract import Reading
+from worker_manager.demand.contract import DemandUnavailable, Reading
 
 
 @pytest.fixture
@@ -108,6 +108,22 @@ def test_user_name_and_password_come_from_netrc_by_host(server, read, settings, 
     (tmp_path / "netrc").write_text("machine elsewhere.example.org login reader password hunter2\n")
     read(**settings)
     assert ["Basic cmVhZGVyOmh1bnRlcjI=", None] == [each.headers.get("Authorization") for each in server.asked]
+
+
+def test_a_netrc_that_cannot_be_understood_is_not_heeded_and_its_words_are_told_nobody(
+    server, read, settings, tmp_path, caplog
+):
+    server.answer({"pending": 1})
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login reader hunter2\n")
+    assert Reading(1) == read(**settings)
+    assert [None] == [each.headers.get("Authorization") for each in server.asked]
+    assert ("netrc is not heeded" in caplog.text, "hunter2" in caplog.text) == (True, False)
+
+
+def test_what_a_library_says_of_a_url_does_not_tell_its_query(read, settings):
+    with pytest.raises(DemandUnavailable) as caught:
+        read(**{**settings, "url": "http://xn--\u00e4/?token=hunter2"})
+    assert "hunter2" not in str(caught.value)
 
 
 def test_it_can_be_read_again_and_again(server, read, settings):

@@ -59,7 +59,7 @@ def test_what_may_be_said(demand):
         (HTTP | {"url": "ftp://ci.example.org/"}, "/demand/url", "does not have the right form"),
         (HTTP | {"url": "https://me:word@ci.example.org/"}, "/demand/url", "does not have the right form"),
         (HTTP | {"url": "https:///queue"}, "/demand/url", "does not have the right form"),
-        (HTTP | {"url": 1}, "/demand/url", "must be a text, not 1"),
+        (HTTP | {"url": 1}, "/demand/url", "must be a text, not this value (not shown)"),
         (HTTP | {"pendingPointer": "pending"}, "/demand/pendingPointer", "does not have the right form: JSON pointer"),
         (HTTP | {"claimedPointer": "/a~2"}, "/demand/claimedPointer", "does not have the right form"),
         (HTTP | {"interval": "fast"}, "/demand/interval", "'fast' does not have the right form: a length of time"),

@@ -54,5 +54,5 @@ def explained(url: str) -> Iterator[None]:
     except TimeoutError as error:
         raise DemandUnavailable(f"{shown(url)} gave no answer within {TIMEOUT_SECONDS:.0f} seconds") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        why = str(error) or type(error).__name__
+        why = str(error).replace(url, shown(url)) or type(error).__name__
         raise DemandUnavailable(f"{shown(url)} cannot be read: {why[:300]}") from error

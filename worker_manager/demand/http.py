@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import os
 from collections.abc import Mapping, Sequence
+from netrc import NetrcParseError, netrc
+from pathlib import Path
 from typing import Any
 
-from aiohttp.helpers import basicauth_from_netrc, netrc_from_env
+from aiohttp.helpers import basicauth_from_netrc
 
 from worker_manager.demand import fetching
 from worker_manager.demand.contract import DemandUnavailable, Reading, slots
 from worker_manager.demand.reach import check_url, shown
 from worker_manager.shape import pointer_steps
+
+logger = logging.getLogger("worker_manager")
 
 DEFAULT_CLAIMED = "/claimed"
 
@@ -71,6 +77,18 @@ class HttpSource:
 def _login(host: str) -> dict[str, str]:
     """Its user name and password as a header; none where netrc has no entry for this host."""
     try:
-        return {"Authorization": basicauth_from_netrc(netrc_from_env(), host).encode()}
+        return {"Authorization": basicauth_from_netrc(_netrc(), host).encode()}
     except LookupError:
         return {}
+
+
+def _netrc() -> netrc | None:
+    """What netrc holds, if it can be read. aiohttp's own reading logs the word it stumbles on: it may be a password."""
+    try:
+        named = os.environ.get("NETRC")  # noqa: TID251  # a convention of all that read netrc, no setting of ours
+        return netrc(named or Path("~/.netrc").expanduser())
+    except NetrcParseError as error:
+        logger.warning("netrc is not heeded: its line %s cannot be understood", error.lineno)
+    except (OSError, RuntimeError):
+        pass
+    return None
