@@ -56,7 +56,7 @@ def test_numbers_are_found_by_pointer(server, read, settings, body, pointers, re
         (b"\xff\xfe", {}, "does not answer with JSON"),
         (b"[" * 200_000, {}, "does not answer with JSON"),
         (b'{"pending": ' + b"9" * 5000 + b"}", {}, "does not answer with JSON"),
-        (gzip.compress(b'{"pending": 1}'), {}, "does not answer with JSON"),
+        (gzip.compress(b'{"pending": 1}', mtime=0), {}, "does not answer with JSON"),
         (b'{"pending": 1, "x": "' + b"x" * 1_000_000 + b'"}', {}, "the answer is larger than 1,000,000 bytes"),
     ],
 )
