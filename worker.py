@@ -26,10 +26,8 @@ from worker_manager.provider import ProviderRecord
 from worker_manager.settings import load_providers
 from workflows import attributes
 from workflows.guard import Guard
-from workflows.registry import WORKFLOWS
+from workflows.registry import PASSED_THROUGH, WORKFLOWS
 
-# Pure or heavy modules: loaded once per process instead of once per workflow (4 ms and 28 KB each).
-PASSED_THROUGH = ("activities", "worker_manager", "schemas", "jsone", "jsonschema", "referencing", "rpds", "attrs")
 GRACEFUL_SHUTDOWN = timedelta(seconds=20)
 
 

@@ -20,6 +20,7 @@ from activities.resolving import Resolver
 from worker_manager import plan
 from worker_manager.budgets import Budgets
 from worker_manager.decision import Decision, Fleet, PlannedTermination
+from worker_manager.demand.contract import PUSH, source_id
 from worker_manager.errors import ConfigInvalid, Problem, ProviderError
 from worker_manager.memory import Memory
 from worker_manager.model import (
@@ -56,7 +57,8 @@ class DecideInput:
 class DecideResult:
     """The decision, the config it was made with, and the problems of a newer one that could not be used.
 
-    `secured` says whether messages must be signed; `demand` where the demand comes from, and when it is stale.
+    `secured` says whether messages must be signed; `demand` where the demand comes from, under which
+    id that is read ("" where it is pushed), and when it is stale.
     """
 
     decision: Decision
@@ -66,6 +68,7 @@ class DecideResult:
     secured: bool = False
     demand: dict[str, Any] = field(default_factory=lambda: {"source": "push"})
     demand_max_age_seconds: float | None = None
+    demand_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class FleetActivities:
             self.secured,
             config.demand,
             config.demand_max_age_seconds,
+            "" if config.demand["source"] == PUSH else source_id(config.demand),
         )
 
     @activity.defn

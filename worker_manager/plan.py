@@ -72,6 +72,7 @@ def _run(it: Situation) -> Decision:
     if it.is_stale:  # the target is what there is, replacements included: they would grow without end
         renewing = replace(renewing, extra=0, may_go=0, is_stuck=False)
     placement = place_launches(it, wanted + renewing.extra)
+    renewing = replace(renewing, coming=renewing.coming + max(0, placement.capacity - wanted))
     surplus = _surplus(it, renewing) if not wanted else 0
     memory = _timed(it, surplus)
     going = _going(replace(it, view=replace(it.view, memory=memory)), renewing, surplus)

@@ -34,7 +34,7 @@ class Renewal:
     Attributes:
         extra: slots to launch as replacements, beyond what scaling asks for.
         may_go: slots of old instances that may go now without what is ready falling below the floor.
-        coming: slots of replacements on their way, `extra` included.
+        coming: slots of replacements on their way.
     """
 
     policy: Rollout
@@ -75,7 +75,7 @@ def renewal(config: ResolvedConfig, view: View, bounds: Bounds, target: int, wan
     is_moving = extra or may_go or wanted
     is_leaving = view.supply.stopping or view.failures  # what fails is ended by this very decision
     is_under_way = is_moving or is_leaving or view.supply.requested or view.memory.warming
-    on_its_way = slots(each for each in view.booting if each.instance_id not in old_ids) + coming + extra
+    on_its_way = slots(each for each in view.booting if each.instance_id not in old_ids) + coming
     return Renewal(policy, target, old, extra, may_go, on_its_way, is_stuck=needed > 0 and not is_under_way)
 
 

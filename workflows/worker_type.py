@@ -22,7 +22,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.fleet import DecideInput, DecideResult, FleetActivities, LaunchBatch, Terminations
     from worker_manager import report
     from worker_manager.decision import Decision, WmState
-    from worker_manager.demand.contract import PUSH
     from worker_manager.model import LaunchRequest, LaunchResult, Outcome
     from worker_manager.state import Happening, carried, happened, keep_decision
 from workflows.alarm import Alarm
@@ -99,7 +98,7 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
             self._record(result.decision)
             self._answer_asking(question.memory.asking, result.decision)
             await self._execute(result.decision)
-            await self._follow(result.demand, result.demand_max_age_seconds)
+            await self._follow(result.demand, result.demand_source, result.demand_max_age_seconds)
         except ActivityError as error:
             self._note_failure(error)
 
@@ -233,7 +232,7 @@ class WorkerTypeWorkflow(WorkerTypeEdits):
 
     async def _leave(self) -> None:
         with contextlib.suppress(ActivityError):  # the source notices by itself, when it has something to tell
-            await self._follow({"source": PUSH}, None)
+            await self._follow({}, "", None)
 
     async def _answer_the_rest(self) -> None:
         while self.requests or not workflow.all_handlers_finished():

@@ -18,7 +18,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.configs import Admission, AuthorizationCheck, ConfigActivities, WorkerTypeCheck
     from activities.demand import DemandActivities, Following
     from worker_manager.decision import Decision
-    from worker_manager.demand.contract import PUSH, source_id
     from worker_manager.documents import merge_patch
     from worker_manager.errors import Problem
     from worker_manager.requests import Change, Edit, Failed, Interrupted, MayGo, Patch, Registered, Restore, SetDemand
@@ -130,12 +129,12 @@ class WorkerTypeEdits(WorkerTypeMessages):
 
     # --- demand -----------------------------------------------------------------------------------------------------
 
-    async def _follow(self, demand: Mapping[str, Any], max_age_seconds: float | None) -> None:
+    async def _follow(self, demand: Mapping[str, Any], source: str, max_age_seconds: float | None) -> None:
         """Hear of the source that the config names, and of no other. Raises ActivityError; then it is still to be done.
 
         What is recorded before the call lets a reading in that comes before the call's answer.
         """
-        state, source = self.state, "" if demand["source"] == PUSH else source_id(demand)
+        state = self.state
         if source != state.demand_source:
             state.demand_left += [state.demand_source] if state.demand_source else []
             state.demand_source, state.demand_read_at, state.demand_trouble = source, None, ""

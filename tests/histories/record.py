@@ -1,4 +1,4 @@
-"""Records the histories that `tests/test_replay.py` replays: `python -m tests.histories.record` from the root.
+"""Records the histories that `tests/test_replay.py` replays: `python -m tests.histories.record STORY` from the root.
 
 Run it only when a history shows nothing that the code still does; a change of workflow code that breaks the replay of
 a committed history needs `workflow.patched`, as workflows of that age run somewhere. Takes some ten seconds.
@@ -7,6 +7,7 @@ a committed history needs `workflow.patched`, as workflows of that age run somew
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,36 @@ async def record(system: System) -> None:
     await save(config, "shared-config")
 
 
+async def record_trouble(system: System) -> None:
+    """A worker type with a demand that is read, a dry cloud, reports of its workers, and a rollout."""
+    queue = {"source": "temporal", "taskQueue": "nobody", "interval": "1s"}
+    policies = {"rollout": {"maxSurge": 1}, "lifecycle": {"registrationTimeout": "10m"}, "minCapacity": 2}
+    system.control.set_capacity({"*": 0})
+    worker_type = await system.start(document("ci-trouble", demand=queue, **policies))
+    await until_status(worker_type, lambda now: now["state"] == "Held" and now["demandReadAt"])
+    system.control.set_capacity({"*": None})
+    offerings = system.client.get_workflow_handle("offerings:aws-provider")
+    await offerings.execute_update("forget", None)
+    ids = [each["id"] for each in await system.until_alive("ci-trouble", 2)]
+    await worker_type.execute_update("registered", {"instanceIds": ids})
+    await worker_type.execute_update("hold", ids[0])
+    await worker_type.execute_update("failed", {"instanceId": ids[1], "reason": "disk full"})
+    await until(
+        lambda: ids[1] not in [each["id"] for each in system.alive("ci-trouble")], what="the failed one is gone"
+    )
+    demand = system.client.get_workflow_handle((await status(worker_type))["demandSource"])
+    await worker_type.execute_update("patch_config", {"regions": regions(NEW_IMAGE)})
+    await worker_type.execute_update("release", ids[0])
+    await worker_type.execute_update("patch_config", {"demand": None})
+    await demand.result()
+    await worker_type.execute_update("drain", {"force": True})
+    await worker_type.cancel()
+    await worker_type.result()
+    await save(worker_type, "worker-type-trouble")
+    await save(offerings, "offerings")
+    await save(demand, "demand")
+
+
 async def refuse(worker_type: WorkflowHandle[Any, Any], config: WorkflowHandle[Any, Any]) -> None:
     """Messages that are refused, of both."""
     await worker_type.signal("set_demnad", 1)
@@ -96,12 +127,16 @@ def without_machine(data: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key not in ("identity", "stackTrace")}
 
 
+STORIES = {"day": record, "trouble": record_trouble}
+
+
 def main() -> None:
+    story = STORIES[sys.argv[1]]
     loop = Loop()
     with tempfile.TemporaryDirectory() as folder, temporal_server(Path(folder), (NAMESPACE,)) as address:
         client = loop.run(connect(address, NAMESPACE))
         with in_process_system(loop, client) as system:
-            loop.run(record(system))
+            loop.run(story(system))
     loop.stop()
 
 
